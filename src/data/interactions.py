@@ -1,0 +1,52 @@
+"""What every part of the project passes around: who interacted with what, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """User-item pairs with contiguous ids; raw ids live only in the two vocabularies.
+
+    Arrays keep the order of the source file. All but the vocabularies have length [n].
+    """
+
+    users: IntArray
+    """int32 [n], 0 <= user < n_users."""
+    items: IntArray
+    """int32 [n], 0 <= item < n_items."""
+    user_ids: NDArray[Any]
+    """[n_users] raw id of each user: integers or strings."""
+    item_ids: NDArray[Any]
+    """[n_items] raw id of each item: integers or strings."""
+    ratings: NDArray[np.float32] | None = None
+    timestamps: NDArray[np.int64] | None = None
+    """Seconds since 1970, or any number that grows with time."""
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids)
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, index: NDArray[Any]) -> Interactions:
+        """The interactions at `index` (positions or a boolean mask), over the same id space."""
+        return replace(
+            self,
+            users=self.users[index],
+            items=self.items[index],
+            ratings=None if self.ratings is None else self.ratings[index],
+            timestamps=None if self.timestamps is None else self.timestamps[index],
+        )
