@@ -1,0 +1,146 @@
+"""What every command shares: Hydra around a task, and one line instead of a traceback."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.errors import UserError
+from src.paths import CONF, OUTPUTS
+
+log = logging.getLogger(__name__)
+
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+# What the system says when a folder can't be written or the disk is full
+_FILE_TROUBLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+}
+
+
+def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
+    """Composes the configuration from the command line, calls `task` with it, and exits.
+
+    Status 0 when all went well, 2 with one line on stderr for a mistake of the user's, 130 after
+    Ctrl-C, 143 after SIGTERM; a traceback and status 1 are for bugs.
+    """
+    # Hydra then raises what it would have printed, and leaves the printing to us
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
+    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
+    signal.signal(signal.SIGTERM, _terminate)
+    app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
+    try:
+        app(_one_line_errors(task))()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        line = _user_line(error, config_name)
+        if line is None:
+            raise
+        _fail(line)
+
+
+def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """In a single run a mistake ends here; in a multirun it ends the job and the others go on."""
+
+    def wrapped(cfg: DictConfig) -> Any:
+        try:
+            return task(cfg)
+        except Exception as error:
+            line = _user_line(error)
+            if line is None:
+                raise
+            if HydraConfig.get().mode == RunMode.RUN:
+                _fail(line)
+            log.error("%s", line)
+            raise UserError(line) from error
+
+    return wrapped
+
+
+def _terminate(*_: object) -> NoReturn:
+    # Lightning's own handler would let the process end with status 0
+    sys.exit(TERMINATED)
+
+
+def _fail(line: str) -> NoReturn:
+    sys.stdout.flush()
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(USER_ERROR)
+
+
+def _user_line(error: Exception, config_name: str | None = None) -> str | None:
+    """The line to show for a user's mistake; None for a bug."""
+    if isinstance(error, UserError):
+        line = str(error)
+    elif isinstance(error, OSError) and error.errno in _FILE_TROUBLE:
+        line = f"{error.strerror}: {error.filename or 'while writing'}"
+    elif isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        line = _unknown_choice(error)
+    elif isinstance(error, ConfigCompositionException) and config_name:
+        line = _unknown_option(error, config_name)
+    elif isinstance(error, HydraException | OmegaConfBaseException):
+        line = str(error)
+    else:
+        return None
+    return " ".join(line.split())
+
+
+def _unknown_choice(error: MissingConfigException) -> str:
+    from src.build import did_you_mean
+
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or [])
+    listed = f" ({group}: {', '.join(options)})" if options else ""
+    return f"no {group or 'configuration'} {choice}{did_you_mean(choice, options)}{listed}"
+
+
+def _unknown_option(error: ConfigCompositionException, config_name: str) -> str:
+    from src.build import did_you_mean
+
+    message = str(error)
+    cause = error.__cause__
+    key = re.match(r"Could not override '([^']+)'", message)
+    if key and not (isinstance(cause, OmegaConfBaseException) and "not in struct" not in str(cause)):
+        return f"no option {key[1]}{did_you_mean(key[1], _known_options(config_name))}"
+    return f"{message} {cause or ''}"
+
+
+def _known_options(config_name: str) -> list[str]:
+    """Every option and group of the configuration that the command line's choices compose."""
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    choices = [word for word in sys.argv[1:] if word.split("=")[0] in groups and "," not in word]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose(config_name, overrides=choices)
+    return sorted(groups | set(_paths(OmegaConf.to_container(cfg), "")))
+
+
+def _paths(node: Any, prefix: str) -> list[str]:
+    if not isinstance(node, dict):
+        return [prefix.rstrip(".")]
+    return [path for key, value in node.items() for path in _paths(value, f"{prefix}{key}.")]

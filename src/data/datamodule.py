@@ -1,0 +1,117 @@
+"""The LightningDataModule: prepared arrays in, training stream and evaluation targets out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from annotated_types import Ge, Gt, Lt
+
+from src.data.prepared import Part, Prepared
+from src.data.preparing import PreparationOptions, prepare
+from src.data.sources.base import Source
+from src.data.stream import TrainingStream
+from src.data.targets import Targets, make_targets
+from src.data.unseen import UnseenItems, popularity_mass
+from src.errors import UserError
+
+
+class InteractionDataModule(pl.LightningDataModule):
+    """Implicit feedback for training with fresh negatives, and for judging by ranks.
+
+    Everything stays on the training device as whole tensors; batches are slices of them, so there
+    are no worker processes and no transfers.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        cache: str,
+        seed: int,
+        split: Literal["leave-one-out", "ratio", "global-time"] = "leave-one-out",
+        validation: bool = True,
+        test_ratio: Annotated[float, Gt(0), Lt(1)] = 0.1,
+        validation_ratio: Annotated[float, Gt(0), Lt(1)] = 0.1,
+        candidates: Annotated[int, Ge(1)] | Literal["released", "all"] = 99,
+        threshold: float | None = None,
+        k_core: Annotated[int, Ge(1)] = 1,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        negatives: Annotated[int, Ge(1)] = 4,
+        popularity_power: Annotated[float, Ge(0)] = 0.0,
+        batch_size: Annotated[int, Ge(1)] = 1024,
+    ) -> None:
+        """The options are explained in conf/train.yaml, under `data`."""
+        super().__init__()
+        self.source, self.cache, self.seed = source, Path(cache), seed
+        self.data_name = name
+        self.options = PreparationOptions(
+            split=split,
+            validation=validation,
+            test_ratio=test_ratio,
+            validation_ratio=validation_ratio,
+            candidates=candidates,
+            threshold=threshold,
+            k_core=k_core,
+            split_seed=split_seed,
+        )
+        self.negatives, self.batch_size = negatives, batch_size
+        self.popularity_power = popularity_power
+        self._prepared: Prepared | None = None
+        self._targets: dict[Part, Targets] = {}
+
+    def prepare_data(self) -> None:
+        """Makes the cached arrays if they are not there; Lightning calls it on one process."""
+        _ = self.prepared
+
+    @property
+    def prepared(self) -> Prepared:
+        """The prepared arrays, loaded on first use."""
+        if self._prepared is None:
+            self._prepared = prepare(self.data_name, self.source, self.options, self.cache)
+        return self._prepared
+
+    def train_dataloader(self) -> TrainingStream:
+        train = self.prepared.split.train
+        device = self._device
+        users = torch.from_numpy(train.users.astype("int64")).to(device)
+        items = torch.from_numpy(train.items.astype("int64")).to(device)
+        n_items = train.n_items
+        mass = popularity_mass(items, n_items, self.popularity_power)
+        unseen = UnseenItems(users, items, train.n_users, n_items, mass)
+        if int(unseen.mass[users].min()) == 0:
+            full = train.user_ids[int(users[unseen.mass[users].argmin()])]
+            raise UserError(f"user {full} interacted with every item: there is no negative to draw")
+        return TrainingStream(
+            users,
+            items,
+            unseen,
+            self.negatives,
+            self.batch_size,
+            seed=self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+
+    def targets(self, part: Part) -> Targets:
+        """The part's targets on the training device."""
+        if part not in self._targets:
+            self._targets[part] = make_targets(self.prepared, part, self._device)
+        return self._targets[part]
+
+    def val_dataloader(self) -> Targets:
+        """What each epoch is judged on: validation, or test where the protocol selects on test."""
+        return self.targets("val" if self.options.validation else "test")
+
+    def test_dataloader(self) -> Targets:
+        return self.targets("test")
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
+        """Batches are born on the device; walking through them again would cost time a step."""
+        return batch
+
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")

@@ -1,0 +1,73 @@
+"""The prepared data of a run: split, candidates and vocabularies, memory-mapped from disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from src.data.interactions import IntArray, Interactions
+from src.data.splitting import Split
+
+Part = Literal["val", "test"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training and judging need, and nothing that depends on a run's seed."""
+
+    split: Split
+    candidates: dict[Part, IntArray] | None
+    """int32 [n, C] for each part, in the order of its rows; None ranks the whole catalogue."""
+    fingerprint: str
+    """Hex digest of the source's content and of every option that shaped the arrays."""
+
+    def part(self, part: Part) -> Interactions:
+        return self.split.validation if part == "val" else self.split.test
+
+    @property
+    def n_users(self) -> int:
+        return self.split.train.n_users
+
+    @property
+    def n_items(self) -> int:
+        return self.split.train.n_items
+
+
+def save(prepared: Prepared, folder: Path) -> None:
+    """Writes one .npy for each array."""
+    split = prepared.split
+    arrays: dict[str, Any] = {"user_ids": split.train.user_ids, "item_ids": split.train.item_ids}
+    for name, part in (("train", split.train), ("val", split.validation), ("test", split.test)):
+        for column in ("users", "items", "ratings", "timestamps"):
+            if (array := getattr(part, column)) is not None:
+                arrays[f"{name}_{column}"] = array
+    for part_name, candidates in (prepared.candidates or {}).items():
+        arrays[f"{part_name}_candidates"] = candidates
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    (folder / "fingerprint").write_text(prepared.fingerprint)
+
+
+def load(folder: Path) -> Prepared:
+    """Memory-maps what `save` wrote."""
+    arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
+
+    def part(name: str) -> Interactions:
+        return Interactions(
+            users=arrays[f"{name}_users"],
+            items=arrays[f"{name}_items"],
+            user_ids=arrays["user_ids"],
+            item_ids=arrays["item_ids"],
+            ratings=arrays.get(f"{name}_ratings"),
+            timestamps=arrays.get(f"{name}_timestamps"),
+        )
+
+    parts: tuple[Part, ...] = ("val", "test")
+    candidates = {
+        name: arrays[f"{name}_candidates"] for name in parts if f"{name}_candidates" in arrays
+    }
+    split = Split(part("train"), part("val"), part("test"))
+    return Prepared(split, candidates or None, (folder / "fingerprint").read_text())

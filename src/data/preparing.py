@@ -1,0 +1,178 @@
+"""From a source to prepared arrays: filter, split, draw candidates, cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from src.data.filtering import filter_interactions
+from src.data.interactions import IntArray, Interactions
+from src.data.prepared import Part, Prepared, load, save
+from src.data.sources.base import ReleasedSplit, Source
+from src.data.splitting import (
+    Split,
+    by_global_time,
+    by_ratio,
+    hold_out_validation,
+    leave_one_out,
+)
+from src.data.stream import derive_seed
+from src.data.unseen import UnseenItems
+from src.errors import UserError
+
+log = logging.getLogger(__name__)
+
+# Part of the cache key: raise it whenever the same options give other arrays.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """What, beside the source, decides the prepared arrays; all of it is in the cache key."""
+
+    split: Literal["leave-one-out", "ratio", "global-time"]
+    validation: bool
+    test_ratio: float
+    validation_ratio: float
+    candidates: int | Literal["released", "all"]
+    threshold: float | None
+    k_core: int
+    split_seed: int
+
+
+def prepare(name: str, source: Source, options: PreparationOptions, cache: Path) -> Prepared:
+    """Loads the prepared arrays from `cache`, making them first if they are not there.
+
+    Processes that ask for the same arrays at once wait for the first of them. Raises UserError
+    for whatever is wrong with the source or the options.
+    """
+    key = {"format": FORMAT, "source": source.fingerprint(), **asdict(options)}
+    fingerprint = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    folder = cache / f"{name}-{fingerprint[:16]}"
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f".{folder.name}.lock"):
+            if not folder.exists():
+                log.info("preparing %s, once for these options", name)
+                _write(_make(source, options, fingerprint), folder)
+    prepared = load(folder)
+    _log_sizes(prepared)
+    return prepared
+
+
+def _make(source: Source, options: PreparationOptions, fingerprint: str) -> Prepared:
+    data = source.read()
+    split = _split(data, options)
+    if not len(split.test):
+        raise UserError("the test part is empty: no user has enough interactions to hold one out")
+    if options.validation and not len(split.validation):
+        raise UserError("the validation part is empty: no user has enough interactions for one")
+    return Prepared(split, _candidates(data, split, options), fingerprint)
+
+
+def _write(prepared: Prepared, folder: Path) -> None:
+    """Fills a temporary folder beside `folder` and renames it, so that none is ever half made."""
+    working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        save(prepared, working)
+        working.chmod(0o755)
+        working.rename(folder)
+    except BaseException:
+        shutil.rmtree(working, ignore_errors=True)
+        raise
+
+
+def _log_sizes(prepared: Prepared) -> None:
+    split = prepared.split
+    tested = len(np.unique(split.test.users))
+    log.info(
+        "%d users, %d items: %d training, %d validation and %d test interactions; "
+        "%d users are in training only",
+        prepared.n_users,
+        prepared.n_items,
+        len(split.train),
+        len(split.validation),
+        len(split.test),
+        prepared.n_users - tested,
+    )
+
+
+def _split(data: Interactions | ReleasedSplit, options: PreparationOptions) -> Split:
+    if isinstance(data, ReleasedSplit):
+        if options.split != "leave-one-out":
+            raise UserError(
+                f"data.split={options.split}: this data set comes with its split; "
+                "use data.split=leave-one-out, or the raw data set"
+            )
+        if options.threshold is not None or options.k_core > 1:
+            raise UserError("data.threshold and data.k_core can't change a released split")
+        if options.validation:
+            return hold_out_validation(data.train, data.test, options.split_seed)
+        return Split(data.train, data.train.take(np.zeros(len(data.train), bool)), data.test)
+    data = filter_interactions(data, options.threshold, options.k_core)
+    if options.split == "leave-one-out":
+        return leave_one_out(data, options.validation, options.split_seed)
+    validation_ratio = options.validation_ratio if options.validation else 0.0
+    if options.test_ratio + validation_ratio >= 1:
+        raise UserError(
+            f"data.test_ratio={options.test_ratio} and data.validation_ratio="
+            f"{options.validation_ratio} leave nothing for training"
+        )
+    if options.split == "ratio":
+        return by_ratio(data, options.test_ratio, validation_ratio, options.split_seed)
+    return by_global_time(data, options.test_ratio, validation_ratio)
+
+
+def _candidates(
+    data: Interactions | ReleasedSplit, split: Split, options: PreparationOptions
+) -> dict[Part, IntArray] | None:
+    if options.candidates == "all":
+        return None
+    if options.candidates == "released":
+        if not isinstance(data, ReleasedSplit):
+            raise UserError(
+                "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates; "
+                "use a number, or all"
+            )
+        n = data.negatives.shape[1]
+        return {"val": draw_candidates(split, "val", n, options.split_seed), "test": data.negatives}
+    n = options.candidates
+    return {
+        "val": draw_candidates(split, "val", n, options.split_seed),
+        "test": draw_candidates(split, "test", n, options.split_seed),
+    }
+
+
+def draw_candidates(split: Split, part: Part, n: int, seed: int) -> IntArray:
+    """For each row of the part, n distinct items that its user has in none of the three parts.
+
+    int32 [rows, n]; a user's rows share one set. Raises UserError when some user has fewer such
+    items.
+    """
+    rows = split.validation if part == "val" else split.test
+    parts = (split.train, split.validation, split.test)
+    unseen = UnseenItems(
+        torch.from_numpy(np.concatenate([p.users for p in parts])),
+        torch.from_numpy(np.concatenate([p.items for p in parts])),
+        split.train.n_users,
+        split.train.n_items,
+    )
+    users, row_of = np.unique(rows.users, return_inverse=True)
+    who = torch.from_numpy(users.astype(np.int64))
+    if len(who) and int(fewest := unseen.mass[who].min()) < n:
+        raise UserError(
+            f"data.candidates={n} is more than the catalogue allows: some user has only "
+            f"{int(fewest)} items never interacted with; use at most that, or data.candidates=all"
+        )
+    generator = torch.Generator().manual_seed(derive_seed(seed, ("val", "test").index(part)))
+    return unseen.draw_distinct(who, n, generator).numpy().astype(np.int32)[row_of]

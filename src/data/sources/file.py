@@ -1,0 +1,96 @@
+"""The user's own interactions: CSV, TSV or Parquet, ids of any kind."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from src.data.interactions import Interactions
+from src.data.sources.checksums import fingerprint
+from src.data.sources.table import Table
+from src.data.sources.text import TextFile, choose
+from src.errors import UserError
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+PACKED = (".gz", ".zip")
+
+
+class TableFile:
+    """A table with a header: one row an interaction, columns named by the arguments.
+
+    Ids stay integers where all of a column's are, and are strings otherwise. Timestamps are
+    numbers or ISO 8601 date-times (seconds then; without a zone they count as UTC). `separator`
+    None goes by the ending: comma for .csv, tab for .tsv and .txt. Text may be packed (.gz, .zip).
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        user_column: str = "user",
+        item_column: str = "item",
+        rating_column: str | None = None,
+        timestamp_column: str | None = None,
+        separator: str | None = None,
+    ) -> None:
+        if path is None:
+            raise UserError("data=file needs data.path=<your .csv, .tsv or .parquet file>")
+        fields = {
+            "user": user_column,
+            "item": item_column,
+            "rating": rating_column,
+            "timestamp": timestamp_column,
+        }
+        self.path = Path(path).expanduser()
+        self.columns = {field: name for field, name in fields.items() if name is not None}
+        # a shell or YAML may hand over the two characters of "\t"
+        self.separator = None if separator is None else separator.replace("\\t", "\t")
+        if self.separator is not None and len(self.separator) != 1 and self.separator != "::":
+            raise UserError(f"separator {separator!r}: only one character, or '::', can separate")
+
+    def fingerprint(self) -> str:
+        """Of the file, and of which columns are read and how."""
+        return fingerprint(
+            [self._located], source="TableFile", separator=self.separator, **self.columns
+        )
+
+    def read(self) -> Interactions:
+        """Every row in file order. Raises UserError that names the file and line (Parquet: row)."""
+        if self._located.suffix == ".parquet":
+            return self._read_parquet().interactions()
+        return (
+            TextFile(self.path, self._separator()).read(self.columns, any_ids=True).interactions()
+        )
+
+    @cached_property
+    def _located(self) -> Path:
+        if not self.path.is_file():
+            raise UserError(f"data.path={self.path}: no such file")
+        return self.path
+
+    def _separator(self) -> str:
+        endings = [ending for ending in self.path.suffixes if ending not in PACKED]
+        separator = self.separator or SEPARATORS.get(endings[-1] if endings else "")
+        if separator is None:
+            raise UserError(
+                f"{self.path}: the ending tells no format; name it .csv, .tsv or .parquet, "
+                "or set data.source.separator"
+            )
+        return separator
+
+    def _read_parquet(self) -> Table:
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        try:
+            present = pq.read_schema(self.path).names
+            names = [choose(name, present, str(self.path)) for name in self.columns.values()]
+            frame = pq.read_table(self.path, columns=names).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{self.path} can't be read as Parquet: {reason}") from error
+        if frame.empty:
+            raise UserError(f"{self.path} has no rows")
+        return Table(
+            {field: frame[name] for field, name in self.columns.items()},
+            place=lambda row: f"{self.path}, row {row + 1}",
+        )

@@ -1,0 +1,116 @@
+"""Raw columns, as read from a file of any format, turned into Interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from src.data.interactions import Interactions
+from src.errors import UserError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one file that are still to be checked. Errors name the first row at fault."""
+
+    columns: dict[str, pd.Series[Any]]
+    """Any of "user", "item", "rating", "timestamp", and whatever else a format has."""
+    place: Callable[[int], str]
+    """Where a row stands, for error messages: 0 -> "ratings.csv, line 2"."""
+
+    def interactions(self) -> Interactions:
+        """All rows in file order; ids count from 0 by first appearance."""
+        users, user_ids = self._ids("user")
+        items, item_ids = self._ids("item")
+        return Interactions(users, items, user_ids, item_ids, self.ratings(), self.timestamps())
+
+    def integers(self, field: str) -> NDArray[np.int64]:
+        """The column as whole numbers."""
+        column = self._complete(field)
+        if column.dtype.kind == "i":
+            return column.to_numpy(np.int64)
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+        # beyond 2**53 a float is not the number that was written
+        whole = (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**53)
+        self._check(column, field, whole, "is not an integer")
+        return numbers.astype(np.int64)
+
+    def contiguous(self, field: str) -> NDArray[np.int32]:
+        """The column as ids that already count from 0."""
+        ids = self.integers(field)
+        good = (ids >= 0) & (ids < 2**31 - 1)
+        self._check(self.columns[field], field, good, "is not an id that counts from 0")
+        return ids.astype(np.int32)
+
+    def ratings(self) -> NDArray[np.float32] | None:
+        """float32 [n], finite; None without such a column."""
+        if "rating" not in self.columns:
+            return None
+        column = self._complete("rating")
+        with np.errstate(over="ignore"):
+            ratings = pd.to_numeric(column, errors="coerce").to_numpy(np.float32)
+        self._check(column, "rating", np.isfinite(ratings), "is not a number")
+        return ratings
+
+    def timestamps(self) -> NDArray[np.int64] | None:
+        """int64 [n]: numbers as they are (whole part), dates in seconds since 1970."""
+        if "timestamp" not in self.columns:
+            return None
+        column = self._complete("timestamp")
+        if column.dtype.kind == "i":
+            return column.to_numpy(np.int64)
+        numbers = None
+        if column.dtype.kind != "M":
+            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+        # The first row tells which of the two the column holds; the others have to follow it.
+        if numbers is not None and len(numbers) and not np.isnan(numbers[0]):
+            self._check(column, "timestamp", np.abs(numbers) < 2.0**63, "is not a number")
+            return numbers.astype(np.int64)
+        dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+        problem = "is neither a number nor an ISO 8601 date-time"
+        self._check(column, "timestamp", dates.notna().to_numpy(), problem)
+        return dates.dt.as_unit("s").astype("int64").to_numpy(np.int64)
+
+    def fail(self, row: int, problem: str) -> NoReturn:
+        """Raise the UserError for a row."""
+        raise UserError(f"{self.place(row)}: {problem}")
+
+    def _ids(self, field: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        """Contiguous ids [n] by order of first appearance, and the raw id of each."""
+        column = self._complete(field)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, order = pd.factorize(column.cat.codes.to_numpy())
+            raw = _as_integers(column.cat.categories.to_numpy(object))[order]
+        elif column.dtype.kind in "iu":
+            codes, raw = pd.factorize(column.to_numpy())
+        else:
+            codes, raw = pd.factorize(column.astype(str).to_numpy(object))
+        return codes.astype(np.int32), raw if raw.dtype.kind in "iu" else raw.astype(np.str_)
+
+    def _complete(self, field: str) -> pd.Series[Any]:
+        column = self.columns[field]
+        missing = column.isna().to_numpy()
+        if missing.any():
+            self.fail(int(missing.argmax()), f"no {field}")
+        return column
+
+    def _check(
+        self, column: pd.Series[Any], field: str, good: NDArray[np.bool_], problem: str
+    ) -> None:
+        if not good.all():
+            row = int(good.argmin())
+            self.fail(row, f"{field} {str(column.iloc[row])!r} {problem}")
+
+
+def _as_integers(texts: NDArray[Any]) -> NDArray[Any]:
+    """Integers when every text is one as Python writes it; "007" is an id of its own, not 7."""
+    try:
+        numbers = texts.astype(np.int64)
+    except (ValueError, OverflowError):
+        return texts
+    return numbers if np.array_equal(numbers.astype(str), texts.astype(str)) else texts

@@ -1,0 +1,128 @@
+"""Delimited text: the columns wanted, and the line of a row that is at fault."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from src.data.sources.archives import opened
+from src.data.sources.table import Table
+from src.errors import UserError
+
+# Bytes that are no UTF-8 (Latin-1 names) stay distinct and can be printed.
+DECODING = "backslashreplace"
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Rows of text, separated by one character or by "::"; `member` when inside a .zip."""
+
+    path: Path
+    separator: str
+    member: str | None = None
+
+    def read(self, columns: Mapping[str, int | str], any_ids: bool = False) -> Table:
+        """The columns wanted, by field: positions in a file without a header, or header names.
+
+        `any_ids` keeps "user" and "item" as written; otherwise they have to be integers.
+        Raises UserError for a file without rows or columns, or that is no such text.
+        """
+        header = any(isinstance(column, str) for column in columns.values())
+        first = self.first_row()
+        positions = {
+            field: first.index(choose(column, first, str(self))) if header else int(column)
+            for field, column in columns.items()
+        }
+        if max(positions.values()) >= len(first):
+            raise UserError(
+                f"{self}, line 1: {len(first)} columns when split at {self.separator!r}, "
+                f"{1 + max(positions.values())} needed ({', '.join(columns)})"
+            )
+        # pandas' fast parser splits at one character: "::" is two of them, an empty column between
+        step = len(self.separator)
+        used = {field: position * step for field, position in positions.items()}
+        try:
+            with opened(self.path, self.member) as file:
+                frame = pd.read_csv(
+                    file,
+                    engine="c",
+                    sep=self.separator[0],
+                    header=0 if header else None,
+                    names=list(range(len(first) * step - step + 1)),
+                    usecols=sorted(set(used.values())),
+                    index_col=False,
+                    dtype={used[f]: "category" for f in ("user", "item")} if any_ids else None,
+                    na_values=[""],
+                    keep_default_na=False,  # "NA" and "null" are ids like any other
+                    low_memory=False,
+                    encoding_errors=DECODING,
+                )
+        except pd.errors.ParserError as error:
+            raise UserError(f"{self} can't be parsed: {' '.join(str(error).split())}") from error
+        if frame.empty:
+            raise UserError(f"{self} has no rows below its header")
+        table = Table(
+            {field: frame[position] for field, position in used.items()},
+            place=lambda row: f"{self}, line {self._line(row + header)}",
+        )
+        if not any_ids:
+            for field in ("user", "item"):
+                table.columns[field] = pd.Series(table.integers(field))
+        return table
+
+    def first_row(self) -> list[str]:
+        """The fields of the first line that is not blank: two at least."""
+        line, fields = next(self._rows(), (0, []))
+        if not fields:
+            raise UserError(f"{self} is empty")
+        if len(fields) == 1:
+            raise UserError(
+                f"{self}, line {line}: only one column when split at {self.separator!r}"
+                f"{_suggestion(fields[0])}"
+            )
+        return fields
+
+    def _line(self, row: int) -> int:
+        """The line, from 1, on which the row (from 0, header counted) ends."""
+        return next(line for index, (line, _) in enumerate(self._rows()) if index == row)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Rows with their lines, blank lines left out as pandas does."""
+        with opened(self.path, self.member) as file:
+            text = io.TextIOWrapper(file, "utf-8-sig", errors=DECODING, newline="")
+            reader = csv.reader(text, delimiter=self.separator[0])
+            try:
+                for row in reader:
+                    if len(row) > 1 or (row and row[0].strip()):
+                        joined = self.separator == "::"
+                        yield reader.line_num, ":".join(row).split("::") if joined else row
+            except csv.Error as error:
+                raise UserError(f"{self} is no delimited text: {error}") from error
+
+    def __str__(self) -> str:
+        return f"{self.member} in {self.path}" if self.member else str(self.path)
+
+
+def choose(column: int | str, present: Sequence[str], name: str) -> str:
+    """The column, when `present`; otherwise a UserError lists what is, nearest name first."""
+    if column in present:
+        return str(column)
+    nearest = difflib.get_close_matches(
+        str(column).lower(), [p.lower() for p in present], n=len(present), cutoff=0.0
+    )
+    names = sorted(present, key=lambda p: nearest.index(p.lower()))
+    raise UserError(f"{name} has no column {column!r}, only {', '.join(map(repr, names))}")
+
+
+def _suggestion(line: str) -> str:
+    separators = ["::"] if "::" in line else [s for s in "\t,;|: " if s in line]
+    if not separators:
+        return ""
+    likely = max(separators, key=line.count)
+    return f": it looks separated by {likely!r} (data=file data.source.separator reads that)"

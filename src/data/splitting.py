@@ -1,0 +1,119 @@
+"""From interactions to training, validation and test parts over one id space."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.interactions import IntArray, Interactions
+from src.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three parts of one data set; every user of validation and test is in train."""
+
+    train: Interactions
+    validation: Interactions
+    """Empty where the protocol has no validation part."""
+    test: Interactions
+
+
+def leave_one_out(data: Interactions, validation: bool, seed: int) -> Split:
+    """Each user's latest interaction is test, the one before it validation (He et al. 2017, 4.1).
+
+    Of equal timestamps the one later in the file counts as later. Without timestamps the order is
+    random, fixed by `seed`. Users with too few interactions to leave one in training stay there.
+    """
+    from_end, counts = _places_from_end(data, seed)
+    needed = 2 + validation
+    eligible = counts[data.users] >= needed
+    test = eligible & (from_end == 0)
+    held = eligible & (from_end == 1) if validation else np.zeros(len(data), bool)
+    return _split_by_masks(data, held, test)
+
+
+def hold_out_validation(train: Interactions, test: Interactions, seed: int) -> Split:
+    """Takes one training interaction of each test user for validation, where test is given.
+
+    The latest by timestamp, else a random one, as the paper does (section 4.1). Users with a
+    single training interaction keep it.
+    """
+    from_end, counts = _places_from_end(train, seed)
+    tested = np.zeros(train.n_users, bool)
+    tested[test.users] = True
+    held = (tested & (counts >= 2))[train.users] & (from_end == 0)
+    return Split(train.take(~held), train.take(held), test)
+
+
+def by_ratio(data: Interactions, test_ratio: float, validation_ratio: float, seed: int) -> Split:
+    """A random share of each user's interactions, rounded down, so that training is never empty."""
+    places, counts = _random_places(data, seed)
+    n_test = np.floor(counts * test_ratio)[data.users]
+    n_held = np.floor(counts * validation_ratio)[data.users]
+    test = places < n_test
+    held = ~test & (places < n_test + n_held)
+    return _split_by_masks(data, held, test)
+
+
+def by_global_time(data: Interactions, test_ratio: float, validation_ratio: float) -> Split:
+    """Cuts the whole data set at two points in time: the latest share is test, as in production.
+
+    Interactions at one instant are not torn apart: they go to the earlier part. Held-out
+    interactions of users who have none in training are dropped, and the log says how many.
+    """
+    if data.timestamps is None:
+        raise UserError("data.split=global-time needs timestamps, and this data has none")
+    times = np.sort(data.timestamps, kind="stable")
+    n_train = int(len(data) * (1 - test_ratio - validation_ratio))
+    n_before_test = int(len(data) * (1 - test_ratio))
+    train_end, validation_end = times[max(n_train - 1, 0)], times[max(n_before_test - 1, 0)]
+    in_train = data.timestamps <= train_end
+    known = np.zeros(data.n_users, bool)
+    known[data.users[in_train]] = True
+    late = ~in_train
+    dropped = late & ~known[data.users]
+    if dropped.any():
+        log.info(
+            "%d late interactions of %d users without training interactions were dropped",
+            int(dropped.sum()),
+            len(np.unique(data.users[dropped])),
+        )
+    late &= ~dropped
+    test = late & (data.timestamps > validation_end)
+    return Split(data.take(in_train), data.take(late & ~test), data.take(test))
+
+
+def _split_by_masks(data: Interactions, held: NDArray[np.bool_], test: NDArray[np.bool_]) -> Split:
+    return Split(data.take(~(held | test)), data.take(held), data.take(test))
+
+
+def _places_from_end(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
+    """Each interaction's place counted from its user's latest (0), and interactions per user."""
+    if data.timestamps is None:
+        return _random_places(data, seed)
+    # a stable sort, so that of equal timestamps the later line comes last
+    order = np.lexsort((data.timestamps, data.users))[::-1]
+    return _places(data, order)
+
+
+def _random_places(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
+    key = np.random.default_rng(seed).random(len(data))
+    return _places(data, np.lexsort((key, data.users))[::-1])
+
+
+def _places(data: Interactions, order: NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """Places within each user; `order` lists positions by user, descending, first place first."""
+    counts = np.bincount(data.users, minlength=data.n_users)
+    first = np.zeros(data.n_users, np.int64)
+    # users descend in `order`, so a user's run starts after the runs of all larger ids
+    first[:-1] = counts[::-1].cumsum()[::-1][1:]
+    places = np.empty(len(data), np.int64)
+    places[order] = np.arange(len(data)) - first[data.users[order]]
+    return places, counts

@@ -1,0 +1,114 @@
+"""The training examples of an epoch: a pure function of (seed, epoch, step, rank)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.data.unseen import UnseenItems
+
+# Negatives are drawn for about this many positives at a time: large enough that the cost of
+# calling torch vanishes, small enough to stay in cache and to start at once.
+POSITIVES_PER_BLOCK = 1 << 16
+
+
+class Batch(NamedTuple):
+    """Positives with their negatives, grouped: a user's row is read once for its 1+k examples."""
+
+    users: Tensor
+    """int64 [P]"""
+    items: Tensor
+    """int64 [P, 1+k], the positive in column 0."""
+
+
+def derive_seed(*keys: int) -> int:
+    """One well-mixed 63-bit seed from several small integers."""
+    return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class TrainingStream:
+    """All training positives once an epoch, in fresh random order, each with k fresh negatives.
+
+    It has no iterator state that matters: `batch(epoch, step)` returns the same tensors whenever
+    and in whatever order it is called, which is what resuming, DDP and the tests rest on. With
+    `world_size` ranks each sees its own share; the last few positives are repeated where the
+    shares would differ in length.
+    """
+
+    def __init__(
+        self,
+        users: Tensor,
+        items: Tensor,
+        unseen: UnseenItems,
+        negatives: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """Positives `users` [n], `items` [n]; `batch_size` counts examples, P * (1 + negatives)."""
+        self.users, self.items, self.unseen = users, items, unseen
+        self.negatives, self.seed = negatives, seed
+        self.rank, self.world_size = rank, world_size
+        self.positives_per_batch = max(1, batch_size // (1 + negatives))
+        self.n_positives = -(-len(users) // world_size)
+        self.steps_per_block = max(1, POSITIVES_PER_BLOCK // self.positives_per_batch)
+        self.epoch = 0
+        self._order: tuple[int, Tensor] | None = None
+        self._block: tuple[tuple[int, int], Batch] | None = None
+
+    @property
+    def n_examples(self) -> int:
+        """Examples an epoch on this rank, negatives included."""
+        return self.n_positives * (1 + self.negatives)
+
+    @property
+    def sampler(self) -> TrainingStream:
+        """Lightning calls `set_epoch` on a loader's sampler before every epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Steps an epoch."""
+        return -(-self.n_positives // self.positives_per_batch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch
+        return (self.batch(epoch, step) for step in range(len(self)))
+
+    def batch(self, epoch: int, step: int) -> Batch:
+        """The batch of that step; the last of an epoch may be smaller."""
+        block, offset = divmod(step, self.steps_per_block)
+        users, items = self._draw_block(epoch, block)
+        part = slice(offset * self.positives_per_batch, (offset + 1) * self.positives_per_batch)
+        return Batch(users[part], items[part])
+
+    def _draw_block(self, epoch: int, block: int) -> Batch:
+        if self._block is None or self._block[0] != (epoch, block):
+            size = self.steps_per_block * self.positives_per_batch
+            chosen = self._epoch_order(epoch)[block * size : (block + 1) * size]
+            users = self.users[chosen]
+            generator = self._generator(epoch, self.rank, block)
+            drawn = self.unseen.draw(users, self.negatives, generator)
+            batch = Batch(users, torch.cat([self.items[chosen, None], drawn], 1))
+            self._block = (epoch, block), batch
+        return self._block[1]
+
+    def _epoch_order(self, epoch: int) -> Tensor:
+        """This rank's positions in the epoch's permutation, which all ranks draw alike."""
+        if self._order is None or self._order[0] != epoch:
+            n = len(self.users)
+            order = torch.randperm(n, generator=self._generator(epoch), device=self.users.device)
+            padding = self.n_positives * self.world_size - n
+            order = torch.cat([order, order[:padding]])[self.rank :: self.world_size]
+            self._order = epoch, order
+        return self._order[1]
+
+    def _generator(self, *keys: int) -> torch.Generator:
+        return torch.Generator(self.users.device).manual_seed(derive_seed(self.seed, *keys))
