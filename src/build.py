@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 
 
 def locate(path: str) -> Callable[..., Any]:
@@ -43,7 +42,7 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
 
     Raises UserError that names the first option of a wrong name, type or range.
     """
-    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    function = target.__init__ if inspect.isclass(target) else target
     hints = get_type_hints(function, include_extras=True)
     known = inspect.signature(function).parameters
     checked = {}
@@ -52,12 +51,6 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
             raise UserError(f"no option {name}.{key}{did_you_mean(key, known)}")
         checked[key] = _convert(value, hints.get(key, Any), f"{name}.{key}")
     return checked
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """"; did you mean a or b?" with the nearest known words, or nothing when none is near."""
-    nearest = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
 
 
 def _convert(value: Any, annotation: Any, name: str) -> Any:

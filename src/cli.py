@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.errors import UserError
+from src.errors import UserError, did_you_mean
 from src.paths import CONF, OUTPUTS
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,6 @@ def _user_line(error: Exception, config_name: str | None = None) -> str | None:
 
 
 def _unknown_choice(error: MissingConfigException) -> str:
-    from src.build import did_you_mean
-
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
     options = list(error.options or [])
     listed = f" ({group}: {', '.join(options)})" if options else ""
@@ -121,12 +119,12 @@ def _unknown_choice(error: MissingConfigException) -> str:
 
 
 def _unknown_option(error: ConfigCompositionException, config_name: str) -> str:
-    from src.build import did_you_mean
-
     message = str(error)
     cause = error.__cause__
     key = re.match(r"Could not override '([^']+)'", message)
-    if key and not (isinstance(cause, OmegaConfBaseException) and "not in struct" not in str(cause)):
+    if key and not (
+        isinstance(cause, OmegaConfBaseException) and "not in struct" not in str(cause)
+    ):
         return f"no option {key[1]}{did_you_mean(key[1], _known_options(config_name))}"
     return f"{message} {cause or ''}"
 

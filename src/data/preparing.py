@@ -94,7 +94,7 @@ def _write(prepared: Prepared, folder: Path) -> None:
 
 def _log_sizes(prepared: Prepared) -> None:
     split = prepared.split
-    tested = len(np.unique(split.test.users))
+    tested = int((np.bincount(split.test.users) > 0).sum())
     log.info(
         "%d users, %d items: %d training, %d validation and %d test interactions; "
         "%d users are in training only",

@@ -83,7 +83,7 @@ def by_global_time(data: Interactions, test_ratio: float, validation_ratio: floa
         log.info(
             "%d late interactions of %d users without training interactions were dropped",
             int(dropped.sum()),
-            len(np.unique(data.users[dropped])),
+            int((np.bincount(data.users[dropped]) > 0).sum()),
         )
     late &= ~dropped
     test = late & (data.timestamps > validation_end)

@@ -1,0 +1,21 @@
+"""Records of runs. Importing this package does not import MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from src.build import check
+from src.tracking.base import Tracker
+
+__all__ = ["Tracker", "open_tracker"]
+
+
+def open_tracker(options: Mapping[str, Any], tags: Mapping[str, Any]) -> Tracker:
+    """The tracker that a `tracking` configuration names."""
+    if options["name"] == "none":
+        return Tracker()
+    from src.tracking.mlflow import MLflowTracker
+
+    options = {key: value for key, value in options.items() if key != "name"}
+    return MLflowTracker(**check(MLflowTracker, options, "tracking"), tags=tags)

@@ -10,7 +10,7 @@ from src.data.interactions import IntArray, Interactions
 
 @dataclass(frozen=True)
 class ReleasedSplit:
-    """A split that somebody published, negatives included. `train` and `test` share one id space."""
+    """A split that somebody published, with its negatives; both parts share one id space."""
 
     train: Interactions
     test: Interactions
@@ -30,5 +30,5 @@ class Source(Protocol):
         ...
 
     def read(self) -> Interactions | ReleasedSplit:
-        """Parse the files. Raises UserError that names the file, and the line where there is one."""
+        """Parse the files. Raises UserError that names the file, and the line if there is one."""
         ...

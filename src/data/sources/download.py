@@ -28,7 +28,7 @@ def download(
     Raises UserError: `advice`, which says by what hand work the download can be replaced,
     followed by what went wrong at each mirror.
     """
-    from filelock import FileLock  # noqa: PLC0415
+    from filelock import FileLock
 
     part = target.with_name(f"{target.name}.part")
     try:
@@ -71,8 +71,8 @@ def _from_first_good(
 
 def _fetch(url: str, part: Path) -> str | None:
     """Write what `url` serves to `part`; returns why that failed, None when it did not."""
-    import requests  # noqa: PLC0415
-    from tqdm import tqdm  # noqa: PLC0415
+    import requests
+    from tqdm import tqdm
 
     # identity: the sizes in the progress bar are then those of the file
     headers = {"Accept-Encoding": "identity"}

@@ -78,8 +78,8 @@ class TableFile:
         return separator
 
     def _read_parquet(self) -> Table:
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         try:
             present = pq.read_schema(self.path).names

@@ -19,7 +19,7 @@ class Table:
     """Columns of one file that are still to be checked. Errors name the first row at fault."""
 
     columns: dict[str, pd.Series[Any]]
-    """Any of "user", "item", "rating", "timestamp", and whatever else a format has."""
+    """"user", "item" and, where the file has them, "rating" and "timestamp"."""
     place: Callable[[int], str]
     """Where a row stands, for error messages: 0 -> "ratings.csv, line 2"."""
 
@@ -68,13 +68,13 @@ class Table:
         if column.dtype.kind != "M":
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
         # The first row tells which of the two the column holds; the others have to follow it.
-        if numbers is not None and len(numbers) and not np.isnan(numbers[0]):
+        if numbers is not None and not np.isnan(numbers[0]):
             self._check(column, "timestamp", np.abs(numbers) < 2.0**63, "is not a number")
             return numbers.astype(np.int64)
         dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
         problem = "is neither a number nor an ISO 8601 date-time"
         self._check(column, "timestamp", dates.notna().to_numpy(), problem)
-        return dates.dt.as_unit("s").astype("int64").to_numpy(np.int64)
+        return dates.to_numpy("datetime64[s]").astype(np.int64)
 
     def fail(self, row: int, problem: str) -> NoReturn:
         """Raise the UserError for a row."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pandas as pd
@@ -48,7 +49,9 @@ class TextFile:
         step = len(self.separator)
         used = {field: position * step for field, position in positions.items()}
         try:
-            with opened(self.path, self.member) as file:
+            with opened(self.path, self.member) as file, warnings.catch_warnings():
+                # a column of two types: Table finds the first value that is wrong and says so
+                warnings.simplefilter("ignore", pd.errors.DtypeWarning)
                 frame = pd.read_csv(
                     file,
                     engine="c",
@@ -60,7 +63,6 @@ class TextFile:
                     dtype={used[f]: "category" for f in ("user", "item")} if any_ids else None,
                     na_values=[""],
                     keep_default_na=False,  # "NA" and "null" are ids like any other
-                    low_memory=False,
                     encoding_errors=DECODING,
                 )
         except pd.errors.ParserError as error:
@@ -113,10 +115,8 @@ def choose(column: int | str, present: Sequence[str], name: str) -> str:
     """The column, when `present`; otherwise a UserError lists what is, nearest name first."""
     if column in present:
         return str(column)
-    nearest = difflib.get_close_matches(
-        str(column).lower(), [p.lower() for p in present], n=len(present), cutoff=0.0
-    )
-    names = sorted(present, key=lambda p: nearest.index(p.lower()))
+    wanted = str(column).lower()
+    names = sorted(present, key=lambda p: -SequenceMatcher(None, wanted, p.lower()).ratio())
     raise UserError(f"{name} has no column {column!r}, only {', '.join(map(repr, names))}")
 
 

@@ -1,0 +1,54 @@
+"""`python -m src.evaluate run=ID_OR_DIR`: score a saved run's test part again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from src import cli
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Scores the run's best checkpoint on test, against the run's candidates or others."""
+    from pathlib import Path
+
+    import pytorch_lightning as pl
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    from src import experiment
+    from src.build import check
+    from src.results import print_results
+    from src.runs import BEST, find_run
+    from src.training.checkpoints import load_model
+    from src.training.trainer import make_trainer
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    run = find_run(str(cfg.run), cfg.tracking)
+    options: experiment.Options = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[assignment]
+    for key, value in cfg.data.items():
+        if value is not None:
+            options["data"][key] = value
+            if key in options["data"]["source"]:
+                options["data"]["source"][key] = value
+    pl.seed_everything(options["seed"], verbose=False)
+    data = experiment.make_datamodule(options)
+    model = load_model(run / BEST, data.prepared.n_users, data.prepared.n_items)
+    module = experiment.make_module(options, model, data)
+    trainer = make_trainer(
+        folder, module.monitor, None, **check(make_trainer, cfg.trainer, "trainer")
+    )
+    metrics = experiment.test(trainer, module, data, folder, checkpoint=None)
+    experiment.write_metrics(folder, metrics)
+    print_results(options, metrics, folder, location=None)
+
+
+def main() -> None:
+    """Entry point of `python -m src.evaluate` and `ncf-evaluate`."""
+    cli.run(evaluate, "evaluate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a run tells a tracker; this one listens to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pytorch_lightning.loggers import Logger
+
+
+class Tracker:
+    """A run's record, as a context manager: closed with the status that the block ends with."""
+
+    logger: Logger | None = None
+    """Receives the metrics of every epoch from Lightning."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish("FINISHED")
+        elif issubclass(kind, KeyboardInterrupt | SystemExit):
+            self.finish("KILLED")
+        else:
+            self.set_tags({"error": str(error)})
+            self.finish("FAILED")
+
+    @property
+    def location(self) -> str | None:
+        """Where a person finds the record."""
+        return None
+
+    def log_params(self, params: Mapping[str, Any]) -> None: ...
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None: ...
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
+
+    def log_files(self, folder: Path) -> None: ...
+
+    def finish(self, status: str) -> None: ...
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings to one level: {"model": {"factors": 8}} -> {"model.factors": 8}."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,203 @@
+"""Runs in MLflow; the only module that imports it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from pytorch_lightning.loggers import Logger
+
+from src.errors import UserError
+from src.tracking.base import Tracker, flatten
+
+# MLflow's own limits (mlflow.utils.validation)
+MAX_PARAM_LENGTH = 6000
+MAX_TAG_LENGTH = 5000
+PARAMS_PER_CALL = 100
+
+SQLITE = "sqlite:///"
+
+
+class MLflowTracker(Tracker):
+    """One MLflow run."""
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        run_name: str,
+        artifacts: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Opens the store, creating database and experiment if need be, and starts a run.
+
+        `artifacts`: folder for the files of an embedded database's runs. Raises UserError when
+        the store can't be opened.
+        """
+        _hurry(uri)
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        try:
+            with _creating(uri):
+                self.client = MlflowClient(uri)
+                experiment_id = _experiment(self.client, experiment, uri, artifacts)
+            run = self.client.create_run(
+                experiment_id, run_name=run_name, tags=_strings(tags or {})
+            )
+        except (MlflowException, OSError, sqlite3.Error) as error:
+            raise UserError(
+                f"tracking.uri={uri} can't be used: {_first_line(error)}; "
+                "give another, or tracking=none"
+            ) from error
+        self.uri, self.experiment_name = uri, experiment
+        self.run_id = run.info.run_id
+        self.logger = MLflowLogger(self)
+
+    @property
+    def location(self) -> str:
+        return f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Logs nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml."""
+        from mlflow.entities import Param
+
+        listed = [
+            Param(key, _shorten(str(value), MAX_PARAM_LENGTH))
+            for key, value in flatten(params).items()
+        ]
+        for first in range(0, len(listed), PARAMS_PER_CALL):
+            self.client.log_batch(self.run_id, params=listed[first : first + PARAMS_PER_CALL])
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        from mlflow.entities import RunTag
+
+        listed = [RunTag(key, value) for key, value in _strings(tags).items()]
+        self.client.log_batch(self.run_id, tags=listed)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Logs all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        listed = [Metric(_allowed(name), value, now, step) for name, value in metrics.items()]
+        self.client.log_batch(self.run_id, metrics=listed)
+
+    def log_files(self, folder: Path) -> None:
+        """Copies the folder's visible files and folders to the run's artifacts."""
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                self.client.log_artifacts(self.run_id, str(path), path.name)
+            else:
+                self.client.log_artifact(self.run_id, str(path))
+
+    def finish(self, status: str) -> None:
+        self.client.set_terminated(self.run_id, status)
+
+
+class MLflowLogger(Logger):
+    """Passes what Lightning logs on to the run, with the epoch as step."""
+
+    def __init__(self, tracker: MLflowTracker) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    @property
+    def name(self) -> str:
+        return self.tracker.experiment_name
+
+    @property
+    def version(self) -> str:
+        return self.tracker.run_id
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        values = dict(metrics)
+        epoch = values.pop("epoch", step or 0)
+        self.tracker.log_metrics(values, int(epoch))
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
+        """The run's params are logged once, from the whole configuration."""
+
+
+def find_run_folder(run_id: str, uri: str) -> Path | None:
+    """The output folder of a run, from its tag; None when the store has no such run.
+
+    Raises UserError when the run is known but its folder is gone.
+    """
+    _hurry(uri)
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        return None
+    try:
+        run = MlflowClient(uri).get_run(run_id)
+    except MlflowException:
+        return None
+    folder = Path(run.data.tags.get("output_folder", ""))
+    if not folder.is_dir():
+        raise UserError(f"MLflow run {run_id} wrote to {folder}, which is gone")
+    return folder
+
+
+def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
+    """The experiment's id; made if it is not there, revived if it was deleted."""
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        embedded = uri.startswith(SQLITE) and artifacts is not None
+        location = Path(artifacts).resolve().as_uri() if embedded and artifacts else None
+        return client.create_experiment(name, artifact_location=location)
+    if known.lifecycle_stage == "deleted":
+        client.restore_experiment(known.experiment_id)
+    return known.experiment_id
+
+
+@contextmanager
+def _creating(uri: str) -> Iterator[None]:
+    """Held while database and experiment are made: processes that do so at once corrupt them."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    database = Path(uri.removeprefix(SQLITE))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database.with_name(f".{database.name}.lock")):
+        yield
+        # readers and the one writer then don't wait for each other
+        with sqlite3.connect(database) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+
+
+def _hurry(uri: str) -> None:
+    """Before mlflow is imported: no chatter, and seconds instead of minutes for a dead server."""
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    if uri.startswith("http"):
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _strings(tags: Mapping[str, Any]) -> dict[str, str]:
+    return {key: _shorten(str(value), MAX_TAG_LENGTH) for key, value in tags.items()}
+
+
+def _shorten(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def _allowed(metric: str) -> str:
+    return metric.replace("@", "_at_")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,105 @@
+"""What a run shows while it trains, and what it remembers of each epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+
+from src.training.module import RecommenderModule
+
+Epoch = dict[str, float]
+
+
+class EpochHistory(Callback):
+    """One line an epoch on stdout, and the same figures kept for metrics, curves and trackers."""
+
+    def __init__(self) -> None:
+        self.epochs: list[Epoch] = []
+        """For each epoch its number, loss, learning rate, judged metrics, seconds and speed."""
+        self._started = 0.0
+        self._trained = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # reading the loss waits for the device, so that the clock does not run ahead of it
+        assert isinstance(module, RecommenderModule)
+        module.running_loss()
+        self._trained = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, RecommenderModule)
+        train_seconds = self._trained - self._started
+        examples = module.n_examples * trainer.world_size
+        epoch: Epoch = {
+            "train/loss": module.running_loss(),
+            "train/seconds": train_seconds,
+            "train/examples_per_second": examples / train_seconds,
+            "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
+            f"{module.judged_part}/seconds": time.perf_counter() - self._trained,
+        }
+        module.log_dict(epoch)
+        judged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.epochs.append({"epoch": trainer.current_epoch, **epoch, **judged})
+        if trainer.is_global_zero:
+            _print_above_bar(trainer, _line(self.epochs[-1], trainer.max_epochs, module))
+
+    def best(self, monitor: str) -> Epoch:
+        """The epoch that the checkpoint was kept of: the first with the highest `monitor`."""
+        return max(self.epochs, key=lambda epoch: epoch[monitor])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = state_dict["epochs"]
+
+
+class EpochBar(TQDMProgressBar):
+    """A bar for the epoch under way, with the running loss and the last judged metrics."""
+
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        assert isinstance(pl_module, RecommenderModule)
+        part = pl_module.judged_part
+        shown = {
+            f"{part} {name}": f"{trainer.callback_metrics[f'{part}/{name}']:.4f}"
+            for name in ("hr@10", "ndcg@10")
+            if f"{part}/{name}" in trainer.callback_metrics
+        }
+        return {"loss": f"{pl_module.running_loss():.4f}", **shown}
+
+    def init_validation_tqdm(self) -> Any:
+        """No second bar: judging an epoch takes less time than reading it."""
+        bar = super().init_validation_tqdm()
+        bar.disable = True
+        return bar
+
+
+def _line(epoch: Epoch, max_epochs: int | None, module: RecommenderModule) -> str:
+    part = module.judged_part
+    judged = [
+        f"{part} {name.upper()} {epoch[f'{part}/{name}']:.4f}" for name in ("hr@10", "ndcg@10")
+    ]
+    return "  ".join(
+        [
+            f"epoch {int(epoch['epoch']) + 1:>2}/{max_epochs}",
+            f"loss {epoch['train/loss']:.4f}",
+            *judged,
+            f"{epoch['train/seconds']:.1f} s",
+            f"{epoch['train/examples_per_second'] / 1e3:,.0f}k examples/s",
+        ]
+    )
+
+
+def _print_above_bar(trainer: pl.Trainer, line: str) -> None:
+    bar = trainer.progress_bar_callback
+    if bar is not None:
+        bar.print(line)
+    else:
+        print(line, flush=True)

@@ -1,0 +1,124 @@
+"""The LightningModule: one model, one loss on grouped batches, judged by ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from src.data.stream import Batch, derive_seed
+from src.data.targets import CandidateBatch, CatalogueBatch
+from src.errors import UserError
+from src.evaluation.metrics import mean_over_users, metrics_at, ranks
+from src.models import Recommender
+
+Factory = partial[Any]
+
+
+class RecommenderModule(pl.LightningModule):
+    """Trains a Recommender and ranks each target among its candidates after every epoch."""
+
+    def __init__(
+        self,
+        model: Recommender,
+        loss: Callable[[Tensor], Tensor],
+        optimizer: Factory,
+        scheduler: Factory | None = None,
+        *,
+        l2: float = 0.0,
+        ks: Sequence[int] = (10,),
+        monitor: str = "val/ndcg@10",
+        seed: int = 0,
+        rebuild: dict[str, Any] | None = None,
+    ) -> None:
+        """`monitor` names the metric that selects the epoch, "val/..." or "test/...".
+
+        `rebuild`: plain values from which a checkpoint's model can be made again.
+        """
+        super().__init__()
+        self.model, self.loss = model, loss
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.l2, self.ks, self.monitor, self.seed = l2, list(ks), monitor, seed
+        self.save_hyperparameters(rebuild or {}, logger=False)
+        self.loss_sum = torch.zeros(())
+        self.n_examples = 0
+        self._ranks: list[Tensor] = []
+        self.test_ranks = torch.empty(0, dtype=torch.long)
+        """int64 [T] after testing, in the order of the test targets."""
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws from torch's own generator, which checkpoints don't hold: tying it to the
+        # epoch makes a resumed run the same as one that was never cut off.
+        torch.manual_seed(derive_seed(self.seed, self.current_epoch, self.global_rank))
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.n_examples = 0
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        logits = self.model(batch.users, batch.items)
+        loss = self.loss(logits)
+        # Accumulated on the device: a log call a step would cost more than the step's arithmetic
+        self.loss_sum += loss.detach() * logits.numel()
+        self.n_examples += logits.numel()
+        if self.l2:
+            loss = loss + self.l2 * self.model.squared_norms(batch.users, batch.items)
+        return loss
+
+    def running_loss(self) -> float:
+        """Mean loss an example so far in this epoch, without the L2 term."""
+        return self.loss_sum.item() / max(self.n_examples, 1)
+
+    @property
+    def judged_part(self) -> str:
+        """The part that every epoch is judged on: val, or test where the protocol says so."""
+        return self.monitor.split("/", maxsplit=1)[0]
+
+    def validation_step(self, batch: CandidateBatch | CatalogueBatch, _: int) -> None:
+        self._ranks.append(self._rank(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        ranks = self._collected_ranks()
+        self.log_dict(self._summarize(self.judged_part, ranks, self.trainer.val_dataloaders))
+
+    def test_step(self, batch: CandidateBatch | CatalogueBatch, batch_idx: int) -> None:
+        self._ranks.append(self._rank(batch))
+
+    def on_test_epoch_end(self) -> None:
+        self.test_ranks = self._collected_ranks()
+        self.log_dict(self._summarize("test", self.test_ranks, self.trainer.test_dataloaders))
+
+    def _rank(self, batch: CandidateBatch | CatalogueBatch) -> Tensor:
+        if isinstance(batch, CandidateBatch):
+            scores = self.model(batch.users, batch.items)
+            # some released candidates list the target itself: it can't be ahead of itself
+            same = batch.items[:, 1:] == batch.items[:, :1]
+            return ranks(scores[:, 0], scores[:, 1:], same)
+        scores = self.model.score_all(batch.users)
+        return ranks(scores[batch.rows, batch.targets], scores[batch.rows], batch.known[batch.rows])
+
+    def _collected_ranks(self) -> Tensor:
+        collected = torch.cat(self._ranks)
+        self._ranks.clear()
+        return collected
+
+    def _summarize(self, part: str, ranks: Tensor, targets: Any) -> dict[str, float]:
+        return {
+            f"{part}/{name}": mean_over_users(values, targets.users)
+            for name, values in metrics_at(ranks, self.ks).items()
+        }
+
+    def configure_optimizers(self) -> Any:
+        try:
+            optimizer = self.make_optimizer(self.parameters())
+            if self.make_scheduler is None:
+                return optimizer
+            scheduler = self.make_scheduler(optimizer)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"optimizer or scheduler: {error}") from error
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": self.monitor},
+        }

@@ -1,0 +1,98 @@
+"""The Lightning Trainer of a run, from the `trainer` options."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytorch_lightning as pl
+import torch
+from annotated_types import Ge, Gt
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from src.errors import UserError
+from src.training.callbacks import EpochBar, EpochHistory
+
+
+def make_trainer(
+    folder: Path,
+    monitor: str,
+    logger: Logger | None,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    devices: Annotated[int, Ge(1)] = 1,
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32",
+    max_epochs: Annotated[int, Ge(1)] = 30,
+    patience: Annotated[int, Ge(1)] | None = 5,
+    gradient_clip: Annotated[float, Gt(0)] | None = None,
+    threads: Annotated[int, Ge(1)] | None = None,
+) -> pl.Trainer:
+    """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
+
+    Raises UserError when the device isn't there. The options are explained in
+    conf/trainer/auto.yaml.
+    """
+    accelerator = _resolve(accelerator, devices)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    _quieten()
+    on_terminal = sys.stdout.isatty()
+    checkpoint = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="best",
+        monitor=monitor,
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,  # after the history has this epoch
+        enable_version_counter=False,
+    )
+    callbacks: list[pl.Callback] = [EpochHistory(), checkpoint]
+    if patience is not None:
+        callbacks.append(EarlyStopping(monitor, mode="max", patience=patience))
+    if on_terminal:
+        callbacks.append(EpochBar(refresh_rate=50, leave=False))
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        precision=precision,
+        max_epochs=max_epochs,
+        gradient_clip_val=gradient_clip,
+        logger=logger or False,
+        callbacks=callbacks,
+        # a GPU's fast atomic additions would make two runs of one seed differ
+        deterministic="warn" if accelerator == "gpu" else None,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=on_terminal,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+
+
+def history_of(trainer: pl.Trainer) -> EpochHistory:
+    """The trainer's record of its epochs."""
+    return next(c for c in trainer.callbacks if isinstance(c, EpochHistory))  # type: ignore[attr-defined]
+
+
+def _resolve(accelerator: str, devices: int) -> Literal["cpu", "gpu"]:
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if accelerator == "cpu" or (accelerator == "auto" and not found):
+        return "cpu"
+    if found < devices:
+        raise UserError(
+            f"trainer.accelerator={accelerator} trainer.devices={devices}: this machine has "
+            f"{found} CUDA devices that torch can use; try trainer=cpu"
+        )
+    return "gpu"
+
+
+def _quieten() -> None:
+    """Lightning's start-up notices say nothing that our own output doesn't."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own, torch 2.13

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from src.data.interactions import Interactions
+from src.data.sources.file import TableFile
+from src.errors import UserError
+
+ALL = {"rating_column": "rating", "timestamp_column": "timestamp"}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Interactions]:
+    def read(text: str | bytes, name: str = "r.csv", **options: Any) -> Interactions:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return TableFile(str(path), **options).read()
+
+    return read
+
+
+def seconds(data: Interactions) -> list[int]:
+    assert data.timestamps is not None
+    return data.timestamps.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "option"),
+    [
+        ("r.csv", ",", None),
+        ("r.tsv", "\t", None),
+        ("r.txt", "\t", None),
+        ("r.csv", ";", ";"),
+        ("r.tsv", "\t", "\\t"),
+        ("r.dat", "::", "::"),
+    ],
+)
+def test_formats(name: str, separator: str, option: str | None, read: Any) -> None:
+    text = "title,item,rating,user,timestamp\nx,b,2.5,9,100\ny,a,4,8,90\nz,b,1,8,80\n"
+    data = read(text.replace(",", separator), name, separator=option, **ALL)
+    assert data.users.tolist() == [0, 1, 1]
+    assert data.items.tolist() == [0, 1, 0]
+    assert data.user_ids.tolist() == [9, 8]
+    assert data.item_ids.tolist() == ["b", "a"]
+    assert data.ratings.tolist() == [2.5, 4, 1]
+    assert seconds(data) == [100, 90, 80]
+
+
+def test_only_ids(read: Any) -> None:
+    data = read("user,item\n1,2\n")
+    assert data.ratings is None
+    assert data.timestamps is None
+
+
+def test_packed(tmp_path: Path, read: Any, make_zip: Callable[..., Path]) -> None:
+    assert read(gzip.compress(b"user,item\n5,6\n"), "r.csv.gz").item_ids.tolist() == [6]
+    path = make_zip({"anything.csv": "user,item\n5,6\n"}, "r.csv.zip")
+    assert TableFile(str(path)).read().user_ids.tolist() == [5]
+
+
+def test_ids_stay_what_they_are(read: Any) -> None:
+    data = read("user,item\n007,1\n7,-2\nNA,99999999999\n nan,1\n")
+    assert data.user_ids.tolist() == ["007", "7", "NA", " nan"]
+    assert data.item_ids.tolist() == [1, -2, 99999999999]
+    assert data.item_ids.dtype.kind == "i"
+
+
+def test_ids_of_a_long_file_are_one_column_not_pieces(read: Any) -> None:
+    # pandas reads in pieces: ids that are new in a later one keep the order of first appearance
+    rows = "".join(f"{90_000 - row},{row % 7}\n" for row in range(60_000))
+    data = read(f"user,item\n{rows}x,3\n90000,y\n")
+    assert data.users.tolist() == [*range(60_000), 60_000, 0]
+    assert data.user_ids[[0, 59_999, 60_000]].tolist() == ["90000", "30001", "x"]
+    assert data.item_ids.tolist() == ["0", "1", "2", "3", "4", "5", "6", "y"]
+
+
+def test_latin_1_names_stay_distinct_and_a_byte_order_mark_is_no_name(read: Any) -> None:
+    data = read("user,item\n\xe9,1\n\xe8,1\n".encode("latin-1"))
+    assert data.user_ids.tolist() == ["\\xe9", "\\xe8"]
+    assert read("\ufeffuser,item\né,1\n").user_ids.tolist() == ["é"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["5", "1.9", "1e3"], [5, 1, 1000]),
+        (["1970-01-02", "1970-01-01T00:00:01", "1970-01-01 01:00:02+01:00"], [86400, 1, 2]),
+    ],
+)
+def test_timestamps(written: list[str], expected: list[int], read: Any) -> None:
+    text = "user,item,timestamp\n" + "".join(f"1,2,{value}\n" for value in written)
+    assert seconds(read(text, timestamp_column="timestamp")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", " is empty"),
+        ("\n \n", " is empty"),
+        ("user,item,rating,timestamp\n", " has no rows below its header"),
+        (
+            "user;item;rating\n1;2;3\n",
+            ", line 1: only one column when split at ',': it looks separated by ';' "
+            "(data=file data.source.separator reads that)",
+        ),
+        (
+            "when,User,items,rating\n1,2,3,4\n",
+            " has no column 'user', only 'User', 'when', 'items', 'rating'",
+        ),
+        ("user,item,rating,timestamp\n1,2,3,4\n,2,3,4\n", ", line 3: no user"),
+        ("user,item,rating,timestamp\n1,2,3,4\n\n1,,3,4\n", ", line 4: no item"),
+        (
+            "user,item,rating,timestamp\n1,2,3,4\n1,2,five,4\n",
+            ", line 3: rating 'five' is not a number",
+        ),
+        ("user,item,rating,timestamp\n1,2,inf,4\n", ", line 2: rating 'inf' is not a number"),
+        ("user,item,rating,timestamp\n1,2,3,4\n1,2\n", ", line 3: no rating"),
+        (
+            "user,item,rating,timestamp\n1,2,3,4\n1,2,3,now\n",
+            ", line 3: timestamp 'now' is not a number",
+        ),
+        (
+            "user,item,rating,timestamp\n1,2,3,2020-01-01\n1,2,3,2020-13-01\n",
+            ", line 3: timestamp '2020-13-01' is neither a number nor an ISO 8601 date-time",
+        ),
+        ('user,item,rating,timestamp\n"a\nb",2,x,4\n', ", line 3: rating 'x' is not a number"),
+        ('user,item,rating,timestamp\n"a,2,x,4\n', " can't be parsed: Error tokenizing data"),
+        ("x" * 200_000, " is no delimited text: field larger than field limit (131072)"),
+    ],
+)
+def test_malformed_text(text: str, problem: str, tmp_path: Path, read: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        read(text, **ALL)
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path / 'r.csv'}{problem}")
+    assert "\n" not in said
+
+
+def test_unusable_options(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(UserError, match=r"^data=file needs data\.path=<your \.csv"):
+        TableFile(None)
+    with pytest.raises(UserError, match=r"^separator ', ': only one character, or '::', can"):
+        TableFile("r.csv", separator=", ")
+    with pytest.raises(UserError, match=r"^data\.path=/no/such\.csv: no such file$"):
+        TableFile("/no/such.csv").fingerprint()
+    with pytest.raises(UserError, match=r"the ending tells no format; name it \.csv, \.tsv or"):
+        read("user,item\n1,2\n", "ratings")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    frame = pd.DataFrame(
+        {
+            "user": ["b", "a", "b"],
+            "item": [30, 10, 10],
+            "rating": [1, 2, 3],
+            "timestamp": [datetime(1970, 1, 1, 0, 0, s, tzinfo=UTC) for s in (7, 8, 9)],
+            "day": [date(1970, 1, d) for d in (1, 2, 3)],
+            "naive": pd.to_datetime(["1970-01-01 00:00:05"] * 3),
+        }
+    )
+    frame.to_parquet(path)
+    data = TableFile(str(path), **ALL).read()  # type: ignore[arg-type]
+    assert data.users.tolist() == [0, 1, 0]
+    assert data.user_ids.tolist() == ["b", "a"]
+    assert data.item_ids.tolist() == [30, 10]
+    assert data.ratings is not None
+    assert data.ratings.tolist() == [1, 2, 3]
+    assert seconds(data) == [7, 8, 9]
+    assert seconds(TableFile(str(path), timestamp_column="day").read()) == [0, 86400, 172800]
+    assert seconds(TableFile(str(path), timestamp_column="naive").read()) == [5, 5, 5]
+    with pytest.raises(UserError) as caught:
+        TableFile(str(path), user_column="users").read()
+    assert str(caught.value).startswith(f"{path} has no column 'users', only 'user', ")
+
+
+def test_parquet_with_gaps_without_rows_and_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    pd.DataFrame({"user": [1, None], "item": [1, 2]}).to_parquet(path)
+    with pytest.raises(UserError) as caught:
+        TableFile(str(path)).read()
+    assert str(caught.value) == f"{path}, row 2: no user"
+    pd.DataFrame({"user": [], "item": []}).to_parquet(path)
+    with pytest.raises(UserError) as caught:
+        TableFile(str(path)).read()
+    assert str(caught.value) == f"{path} has no rows"
+    path.write_text("user,item\n1,2\n")
+    with pytest.raises(UserError) as caught:
+        TableFile(str(path)).read()
+    assert str(caught.value).startswith(f"{path} can't be read as Parquet: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_fingerprint_is_of_content_and_options(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("user,item,rating\n1,2,3\n")
+    a, b = str(tmp_path / "a.csv"), str(tmp_path / "b.csv")
+    assert TableFile(a).fingerprint() == TableFile(b).fingerprint()
+    others = [
+        TableFile(a, rating_column="rating"),
+        TableFile(a, item_column="rating"),
+        TableFile(a, separator=","),
+    ]
+    assert len({source.fingerprint() for source in [TableFile(a), *others]}) == 4
