@@ -102,7 +102,7 @@ def test(
     checkpoint: str | None,
 ) -> dict[str, float]:
     """Scores test once, with the weights of `checkpoint` or the module's own; keeps every rank."""
-    tested = trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)[0]
+    trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)
     targets = data.targets("test")
     write_per_user(
         folder / "per_user.parquet",
@@ -112,7 +112,7 @@ def test(
         module.test_ranks,
         module.ks,
     )
-    return dict(tested)
+    return module.tested
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:

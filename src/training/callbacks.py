@@ -40,11 +40,10 @@ class EpochHistory(Callback):
             "train/seconds": train_seconds,
             "train/examples_per_second": examples / train_seconds,
             "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
-            f"{module.judged_part}/seconds": time.perf_counter() - self._trained,
+            "eval/seconds": time.perf_counter() - self._trained,
         }
         module.log_dict(epoch)
-        judged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.epochs.append({"epoch": trainer.current_epoch, **epoch, **judged})
+        self.epochs.append({"epoch": trainer.current_epoch, **epoch, **module.judged})
         if trainer.is_global_zero:
             _print_above_bar(trainer, _line(self.epochs[-1], trainer.max_epochs, module))
 

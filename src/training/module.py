@@ -47,6 +47,10 @@ class RecommenderModule(pl.LightningModule):
         self.loss_sum = torch.zeros(())
         self.n_examples = 0
         self._ranks: list[Tensor] = []
+        self.judged: dict[str, float] = {}
+        """The last epoch's metrics in full precision; Lightning's own copies are float32."""
+        self.tested: dict[str, float] = {}
+        """The test metrics, after testing."""
         self.test_ranks = torch.empty(0, dtype=torch.long)
         """int64 [T] after testing, in the order of the test targets."""
 
@@ -81,14 +85,15 @@ class RecommenderModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         ranks = self._collected_ranks()
-        self.log_dict(self._summarize(self.judged_part, ranks, self.trainer.val_dataloaders))
+        self.judged = self._summarize(self.judged_part, ranks, self.trainer.val_dataloaders)
+        self.log_dict(self.judged)
 
     def test_step(self, batch: CandidateBatch | CatalogueBatch, batch_idx: int) -> None:
         self._ranks.append(self._rank(batch))
 
     def on_test_epoch_end(self) -> None:
         self.test_ranks = self._collected_ranks()
-        self.log_dict(self._summarize("test", self.test_ranks, self.trainer.test_dataloaders))
+        self.tested = self._summarize("test", self.test_ranks, self.trainer.test_dataloaders)
 
     def _rank(self, batch: CandidateBatch | CatalogueBatch) -> Tensor:
         if isinstance(batch, CandidateBatch):
