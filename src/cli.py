@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from src.errors import UserError, did_you_mean
 from src.paths import CONF, OUTPUTS
@@ -104,6 +104,8 @@ def _user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = _unknown_choice(error)
     elif isinstance(error, ConfigCompositionException) and config_name:
         line = _unknown_option(error, config_name)
+    elif isinstance(error, MissingMandatoryValue):
+        line = f"{error.full_key}=... must be given; --help says what it is"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
     else:

@@ -13,5 +13,5 @@ class UserError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message: "; did you mean X or Y?" if known words are near, else nothing."""
-    nearest = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    nearest = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

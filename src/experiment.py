@@ -56,9 +56,10 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
         folder, module.monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
     )
     seconds = _fit(trainer, module, data)
+    # before testing, which takes the best epoch's checkpoint back with all that it remembers
+    epochs = history_of(trainer).epochs
     tested = test(trainer, module, data, folder, checkpoint="best")
 
-    epochs = history_of(trainer).epochs
     best = max(epochs, key=lambda epoch: epoch[module.monitor])
     pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
     title = f"{options['model']['name']} on {options['data']['name']}"
