@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,16 +41,15 @@ def make_trainer(
         torch.set_num_threads(threads)
     _quieten()
     on_terminal = sys.stdout.isatty()
-    checkpoint = ModelCheckpoint(
+    keep = partial(
+        ModelCheckpoint,
         folder / "checkpoints",
-        filename="best",
-        monitor=monitor,
-        mode="max",
-        save_last=True,
         save_on_train_epoch_end=True,  # after the history has this epoch
         enable_version_counter=False,
     )
-    callbacks: list[pl.Callback] = [EpochHistory(), checkpoint]
+    # Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed
+    best, last = keep(filename="best", monitor=monitor, mode="max"), keep(filename="last")
+    callbacks: list[pl.Callback] = [EpochHistory(), best, last]
     if patience is not None:
         callbacks.append(EarlyStopping(monitor, mode="max", patience=patience))
     if on_terminal:

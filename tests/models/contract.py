@@ -1,0 +1,99 @@
+"""What every recommender must satisfy; a model's test class inherits it and makes the model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from src.models import Recommender
+
+N_USERS, N_ITEMS = 7, 5
+
+
+class RecommenderContract:
+    """Subclasses implement `make`."""
+
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> Recommender:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def model(self) -> Recommender:
+        torch.manual_seed(0)
+        # double precision, so that only real differences show
+        model = self.make().double().eval()
+        # away from the near-zero initialization, where wrong scores look alike
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_()
+        return model
+
+    def test_one_user_to_one_item(self, model: Recommender) -> None:
+        users, items = torch.tensor([0, 3, 6]), torch.tensor([4, 0, 2])
+        assert model(users, items).shape == (3,)
+
+    def test_one_user_to_many_items_is_pairwise(self, model: Recommender) -> None:
+        users, items = torch.tensor([0, 6]), torch.tensor([[0, 1, 4], [2, 2, 3]])
+        grouped = model(users, items)
+        assert grouped.shape == (2, 3)
+        pairwise = model(users.repeat_interleave(3), items.flatten()).view(2, 3)
+        torch.testing.assert_close(grouped, pairwise)
+
+    def test_as_many_users_as_items_in_a_row(self, model: Recommender) -> None:
+        users = torch.tensor([1, 2, 3])
+        items = torch.tensor([[0, 1, 2], [1, 2, 3], [2, 3, 4]])
+        torch.testing.assert_close(model(users, items)[1], model(users[[1, 1, 1]], items[1]))
+
+    def test_score_all_is_pairwise(
+        self, model: Recommender, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        users = torch.tensor([5, 0, 5, 6])
+        every_item = torch.arange(N_ITEMS).expand(4, N_ITEMS)
+        expected = model(users, every_item)
+        torch.testing.assert_close(model.score_all(users), expected)
+        # in chunks of one user
+        monkeypatch.setattr("src.models.base.PAIRS_PER_CHUNK", 1)
+        torch.testing.assert_close(model.score_all(users), expected)
+
+    def test_scores_differ_between_users_and_items(self, model: Recommender) -> None:
+        scores = model.score_all(torch.arange(N_USERS))
+        assert len(scores.unique(dim=0)) == N_USERS
+        assert len(scores.unique(dim=1).T) == N_ITEMS
+
+    def test_gradient_reaches_only_the_rows_read(self, model: Recommender) -> None:
+        model(torch.tensor([2]), torch.tensor([[1, 3]])).sum().backward()
+        for tables, read in ((model.user_embeddings(), {2}), (model.item_embeddings(), {1, 3})):
+            for table in tables:
+                assert table.weight.grad is not None
+                assert set(table.weight.grad.abs().sum(1).nonzero().flatten().tolist()) == read
+
+    def test_every_parameter_is_used(self, model: Recommender) -> None:
+        model.train().score_all(torch.arange(N_USERS)).square().sum().backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.any(), name
+
+    def test_saved_and_loaded_it_scores_the_same(self, model: Recommender) -> None:
+        copy = self.make().double().eval()
+        copy.load_state_dict(model.state_dict())
+        users = torch.arange(N_USERS)
+        assert torch.equal(copy.score_all(users), model.score_all(users))
+
+    def test_same_seed_same_model(self) -> None:
+        def weights() -> list[Tensor]:
+            torch.manual_seed(5)
+            return list(self.make().state_dict().values())
+
+        for one, other in zip(weights(), weights(), strict=True):
+            assert torch.equal(one, other)
+
+    def test_one_user_and_one_item(self) -> None:
+        model = self.make(n_users=1, n_items=1)
+        assert model.score_all(torch.tensor([0])).shape == (1, 1)
+
+    def test_squared_norms_are_means_over_examples(self, model: Recommender) -> None:
+        users, items = torch.tensor([0, 1]), torch.tensor([[0, 1, 2], [3, 3, 4]])
+        expected = sum(
+            table.weight[users].square().sum(1).mean() for table in model.user_embeddings()
+        ) + sum(table.weight[items].square().sum(2).mean() for table in model.item_embeddings())
+        torch.testing.assert_close(model.squared_norms(users, items), expected)

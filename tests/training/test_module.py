@@ -1,0 +1,207 @@
+"""The LightningModule: what it learns, what it ranks, and that runs repeat."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from src.data.datamodule import InteractionDataModule
+from src.data.interactions import Interactions
+from src.data.stream import TrainingStream
+from src.data.targets import CandidateBatch, CatalogueBatch
+from src.data.unseen import UnseenItems
+from src.models import GMF, MLP, NeuMF, Recommender
+from src.training.checkpoints import load_model
+from src.training.losses import bce, squared
+from src.training.module import RecommenderModule
+from src.training.trainer import history_of, make_trainer
+
+# The matrix of the small tutorials: 4 users x 5 items, 1 where they interacted.
+TOY = torch.tensor([[1, 1, 1, 0, 1], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [1, 0, 1, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(lambda: GMF(4, 5, factors=4), id="gmf"),
+        pytest.param(lambda: MLP(4, 5, factors=4, num_layers=2), id="mlp"),
+        pytest.param(lambda: NeuMF(4, 5, factors=4, num_layers=2), id="neumf"),
+    ],
+)
+def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
+    torch.manual_seed(0)
+    users, items = TOY.nonzero(as_tuple=True)
+    stream = TrainingStream(users, items, UnseenItems(users, items, 4, 5), 3, 200, seed=0)
+    module = RecommenderModule(model(), bce, partial(torch.optim.Adam, lr=0.02))
+    optimizer = module.configure_optimizers()
+    for epoch in range(400):
+        for step, batch in enumerate(stream):
+            del step
+            optimizer.zero_grad()
+            module.training_step(batch, 0).backward()
+            optimizer.step()
+        stream.set_epoch(epoch)
+    probability = module.model.score_all(torch.arange(4)).sigmoid()
+    assert (probability[TOY == 1] > 0.95).all()
+    assert (probability[TOY == 0] < 0.05).all()
+
+
+class Scores(Recommender):
+    """Scores from a table; its one parameter is there for the optimizer."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__(*table.shape)
+        self.table = nn.Parameter(table)
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        return self.table[users, items]
+
+
+def ranks_of(table: Tensor, batch: CandidateBatch | CatalogueBatch) -> list[int]:
+    module = RecommenderModule(Scores(table), bce, partial(torch.optim.SGD, lr=0.1))
+    module.validation_step(batch, 0)
+    return module._collected_ranks().tolist()
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], 4),  # constant: behind every candidate
+        ([3.0, 1.0, 2.0, 0.0], 1),  # perfect
+        ([1.0, 1.0, 2.0, 0.0], 3),  # a tie counts against the target
+        ([float("nan")] * 4, 4),
+    ],
+)
+def test_rank_among_candidates(scores: list[float], expected: int) -> None:
+    batch = CandidateBatch(torch.tensor([0]), torch.tensor([[0, 1, 2, 3]]))
+    assert ranks_of(torch.tensor([scores]), batch) == [expected]
+
+
+def test_targets_own_duplicates_do_not_count() -> None:
+    # as in the released candidates, where 156 users' targets are listed among the negatives
+    batch = CandidateBatch(torch.tensor([0]), torch.tensor([[2, 2, 0, 2]]))
+    assert ranks_of(torch.tensor([[0.0, 0.0, 1.0]]), batch) == [1]
+
+
+def test_catalogue_ranks_skip_what_the_user_knows() -> None:
+    table = torch.tensor([[5.0, 4.0, 3.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
+    known = torch.tensor([[True, False, True, False], [False, False, True, True]])
+    batch = CatalogueBatch(
+        users=torch.tensor([0, 1]),
+        rows=torch.tensor([0, 1, 1]),
+        targets=torch.tensor([2, 3, 2]),
+        known=known,
+    )
+    # user 0: item 2 behind item 1 only; user 1: items 3 and 2 ahead of the unknown 0 and 1
+    assert ranks_of(table, batch) == [2, 1, 1]
+
+
+class Generated:
+    """A small source: 30 users, 20 items, two tastes."""
+
+    def fingerprint(self) -> str:
+        return "generated"
+
+    def read(self) -> Interactions:
+        rng = np.random.default_rng(0)
+        liked = [rng.permutation(np.arange(u % 2, 20, 2))[:8] for u in range(30)]
+        return Interactions(
+            users=np.repeat(np.arange(30, dtype=np.int32), 8),
+            items=np.concatenate(liked).astype(np.int32),
+            user_ids=np.arange(30),
+            item_ids=np.arange(20),
+            timestamps=np.arange(240),
+        )
+
+
+def fit(
+    folder: Path, epochs: int, resume: Path | None = None, **module_options: Any
+) -> tuple[pl.Trainer, RecommenderModule]:
+    torch.manual_seed(0)
+    data = InteractionDataModule(
+        Generated(), "generated", str(folder / "cache"), seed=3, candidates=9, batch_size=60
+    )
+    options: dict[str, Any] = {"layers": [8, 4], "factors": 4, "dropout": 0.5}
+    rebuild = {"model": {"_target_": "src.models.NeuMF", **options}, "n_users": 30, "n_items": 20}
+    module = RecommenderModule(
+        NeuMF(30, 20, **options),
+        bce,
+        partial(torch.optim.Adam, lr=0.01),
+        **{"seed": 3, "rebuild": rebuild, **module_options},
+    )
+    trainer = make_trainer(
+        folder, "val/ndcg@10", None, accelerator="cpu", max_epochs=epochs, patience=None
+    )
+    trainer.fit(module, data, ckpt_path=resume)
+    return trainer, module
+
+
+def weights(module: RecommenderModule) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def test_same_seed_same_weights_to_the_last_bit(tmp_path: Path) -> None:
+    _, one = fit(tmp_path / "a", 2)
+    torch.rand(7)  # the state of the global generator must not matter
+    _, other = fit(tmp_path / "b", 2)
+    assert torch.equal(weights(one), weights(other))
+    _, third = fit(tmp_path / "c", 2, seed=4)
+    assert not torch.equal(weights(one), weights(third))
+
+
+def test_resumed_run_equals_one_never_cut_off(tmp_path: Path) -> None:
+    whole_trainer, whole = fit(tmp_path / "whole", 4)
+    fit(tmp_path / "cut", 2)
+    last = tmp_path / "cut" / "checkpoints" / "last.ckpt"
+    resumed_trainer, resumed = fit(tmp_path / "cut", 4, resume=last)
+    assert torch.equal(weights(whole), weights(resumed))
+    losses = [
+        [epoch["train/loss"] for epoch in history_of(trainer).epochs]
+        for trainer in (whole_trainer, resumed_trainer)
+    ]
+    assert len(losses[0]) == 4
+    assert losses[0] == losses[1]
+
+
+def test_best_checkpoint_is_of_the_best_epoch_and_loads_alone(tmp_path: Path) -> None:
+    trainer, module = fit(tmp_path, 6)
+    epochs = history_of(trainer).epochs
+    best = max(epochs, key=lambda epoch: epoch["val/ndcg@10"])
+    checkpoint = tmp_path / "checkpoints" / "best.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["epoch"] == best["epoch"]
+    model = load_model(checkpoint, 30, 20)
+    assert isinstance(model, NeuMF)
+    assert not model.training
+    last = load_model(tmp_path / "checkpoints" / "last.ckpt", 30, 20)
+    users = torch.arange(30)
+    assert torch.equal(last.score_all(users), module.model.eval().score_all(users))
+
+
+def test_reported_loss_is_the_mean_over_examples_without_l2(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = GMF(2, 4)
+    module = RecommenderModule(model, squared, partial(torch.optim.SGD, lr=0.1), l2=10.0)
+    users = torch.tensor([0, 1])
+    items = torch.tensor([[0, 1, 2], [3, 1, 0]])
+    from src.data.stream import Batch
+
+    with_l2 = module.training_step(Batch(users, items), 0)
+    module.training_step(Batch(users[:1], items[:1]), 1)
+    logits = model(users, items)
+    expected = (squared(logits) * 6 + squared(logits[:1]) * 3) / 9
+    assert module.running_loss() == pytest.approx(expected.item())
+    norms = 10 * model.squared_norms(users, items)
+    assert with_l2.item() == pytest.approx((squared(logits) + norms).item())
+
+
+def test_plateau_scheduler_watches_the_selecting_metric(tmp_path: Path) -> None:
+    scheduler = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, mode="max", patience=0)
+    trainer, _ = fit(tmp_path, 5, scheduler=scheduler)
+    assert trainer.optimizers[0].param_groups[0]["lr"] < 0.01
