@@ -79,8 +79,9 @@ class TrainingStream:
         return -(-self.n_positives // self.positives_per_batch)
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch = self.epoch
-        return (self.batch(epoch, step) for step in range(len(self)))
+        # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
+        for step in range(len(self)):
+            yield self.batch(self.epoch, step)
 
     def batch(self, epoch: int, step: int) -> Batch:
         """The batch of that step; the last of an epoch may be smaller."""

@@ -23,7 +23,13 @@ def draw_curves(file: Path, title: str, epochs: list[Epoch], best: int, part: st
         metric_axes.plot(numbers, values, ".-", color=color, label=label)
         at_best = values[numbers.index(best + 1)]
         metric_axes.annotate(
-            f"{at_best:.4f}", (best + 1, at_best), (0, -14), textcoords="offset points", ha="center"
+            f"{at_best:.4f}",
+            (best + 1, at_best),
+            xytext=(-4, -14),
+            textcoords="offset points",
+            ha="right",
+            fontsize="small",
+            color=color,
         )
     metric_axes.axvline(best + 1, color="0.7", ls="--", lw=1, zorder=0, label="selected epoch")
     metric_axes.set_ylim(bottom=0)
