@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -19,7 +20,9 @@ def main() -> None:
         sys.exit(2)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{database}"]
     try:
-        sys.exit(subprocess.run([*command, *sys.argv[1:]], check=False).returncode)
+        environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
+        ended = subprocess.run([*command, *sys.argv[1:]], env=environment, check=False)
+        sys.exit(ended.returncode)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -18,7 +18,7 @@ from src.errors import UserError
 from src.evaluation.per_user import write_per_user
 from src.models import GMF, MLP, NeuMF, Recommender
 from src.results import print_results
-from src.runs import find_checkpoint
+from src.runs import BEST, find_checkpoint
 from src.tracking import Tracker, open_tracker
 from src.training.checkpoints import load_model, make_model
 from src.training.curves import draw_curves
@@ -58,7 +58,7 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
     seconds = _fit(trainer, module, data)
     # before testing, which takes the best epoch's checkpoint back with all that it remembers
     epochs = history_of(trainer).epochs
-    tested = test(trainer, module, data, folder, checkpoint="best")
+    tested = test(trainer, module, data, folder, checkpoint=folder / BEST)
 
     best = max(epochs, key=lambda epoch: epoch[module.monitor])
     pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
@@ -100,7 +100,7 @@ def test(
     module: RecommenderModule,
     data: InteractionDataModule,
     folder: Path,
-    checkpoint: str | None,
+    checkpoint: Path | None,
 ) -> dict[str, float]:
     """Scores test once, with the weights of `checkpoint` or the module's own; keeps every rank."""
     trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)

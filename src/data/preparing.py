@@ -33,7 +33,7 @@ from src.errors import UserError
 log = logging.getLogger(__name__)
 
 # Part of the cache key: raise it whenever the same options give other arrays.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ class Batch(NamedTuple):
 
 def derive_seed(*keys: int) -> int:
     """One well-mixed 63-bit seed from several small integers."""
-    return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    # SeedSequence pads with zeros: without their number, (1, 2) and (1, 2, 0) would be the same
+    sequence = np.random.SeedSequence((len(keys), *keys))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class TrainingStream:
@@ -35,8 +37,8 @@ class TrainingStream:
 
     It has no iterator state that matters: `batch(epoch, step)` returns the same tensors whenever
     and in whatever order it is called, which is what resuming, DDP and the tests rest on. With
-    `world_size` ranks each sees its own share; the last few positives are repeated where the
-    shares would differ in length.
+    `world_size` ranks each sees its own share; a few positives are repeated where the shares would
+    differ in length.
     """
 
     def __init__(
@@ -106,9 +108,9 @@ class TrainingStream:
         if self._order is None or self._order[0] != epoch:
             n = len(self.users)
             order = torch.randperm(n, generator=self._generator(epoch), device=self.users.device)
-            padding = self.n_positives * self.world_size - n
-            order = torch.cat([order, order[:padding]])[self.rank :: self.world_size]
-            self._order = epoch, order
+            end = self.n_positives * self.world_size
+            own = torch.arange(self.rank, end, self.world_size, device=order.device) % n
+            self._order = epoch, order[own]
         return self._order[1]
 
     def _generator(self, *keys: int) -> torch.Generator:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from src.training.module import RecommenderModule
 
@@ -73,11 +74,24 @@ class EpochBar(TQDMProgressBar):
         }
         return {"loss": f"{pl_module.running_loss():.4f}", **shown}
 
-    def init_validation_tqdm(self) -> Any:
-        """No second bar: judging an epoch takes less time than reading it."""
-        bar = super().init_validation_tqdm()
-        bar.disable = True
-        return bar
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        super().on_train_epoch_start(trainer)
+        width = len(str(trainer.max_epochs))
+        number = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
+        self.train_progress_bar.set_description(f"epoch {number}")
+
+    def on_train_end(self, *args: Any) -> None:
+        """The lines above say it all by then."""
+        self.train_progress_bar.leave = False
+        super().on_train_end(*args)
+
+    # No bars for judging: it takes less time than reading them
+
+    def init_validation_tqdm(self) -> Tqdm:
+        return Tqdm(disable=True)
+
+    def init_test_tqdm(self) -> Tqdm:
+        return Tqdm(disable=True)
 
 
 def _line(epoch: Epoch, max_epochs: int | None, module: RecommenderModule) -> str:

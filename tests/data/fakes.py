@@ -1,0 +1,61 @@
+"""A source that counts how often it is read, and preparation options to vary."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from src.data.interactions import Interactions
+from src.data.preparing import PreparationOptions
+from src.data.sources.base import ReleasedSplit
+from src.errors import UserError
+
+
+def interactions(
+    seen: list[list[int]], n_items: int, times: list[list[int]] | None = None
+) -> Interactions:
+    """The items of users 0, 1, ... in order; user 3 is called 1003, item 3 is called "i3"."""
+    return Interactions(
+        np.repeat(np.arange(len(seen), dtype=np.int32), [len(items) for items in seen]),
+        np.array(sum(seen, []), np.int32),
+        1000 + np.arange(len(seen)),
+        np.array([f"i{item}" for item in range(n_items)]),
+        timestamps=None if times is None else np.array(sum(times, []), np.int64),
+    )
+
+
+class FakeSource:
+    """Interactions or a released split from memory."""
+
+    def __init__(self, data: Interactions | ReleasedSplit, content: str = "a") -> None:
+        self.data, self.content = data, content
+        self.reads = 0
+        self.broken = False
+
+    def fingerprint(self) -> str:
+        return self.content
+
+    def read(self) -> Interactions | ReleasedSplit:
+        self.reads += 1
+        if self.broken:
+            raise UserError("line 3 is no rating")
+        time.sleep(0.05)  # long enough for a second reader to come in, if nothing stops it
+        return self.data
+
+
+OPTIONS = PreparationOptions(
+    split="leave-one-out",
+    validation=True,
+    test_ratio=0.2,
+    validation_ratio=0.2,
+    candidates=2,
+    threshold=None,
+    k_core=1,
+    split_seed=0,
+)
+
+
+def options(**changes: object) -> PreparationOptions:
+    return replace(OPTIONS, **changes)  # type: ignore[arg-type]

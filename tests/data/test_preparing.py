@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.data import preparing
+from src.data.interactions import IntArray, Interactions
+from src.data.prepared import Part, Prepared
+from src.data.preparing import PreparationOptions, draw_candidates, prepare
+from src.data.sources.base import ReleasedSplit
+from src.data.splitting import Split, leave_one_out
+from src.errors import UserError
+from tests.data.fakes import FakeSource, interactions, options
+
+DATA = replace(
+    interactions(
+        [[0, 1, 2, 3], [2, 3, 4], [5, 0, 1], [6, 1]],
+        n_items=8,
+        times=[[1, 2, 3, 4], [5, 6, 7], [8, 9, 10], [1, 2]],
+    ),
+    ratings=np.full(12, 5, np.float32),
+)
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource(DATA)
+
+
+def folders(cache: Path) -> list[str]:
+    """What is in the cache, apart from lock files."""
+    return sorted(file.name for file in cache.iterdir() if file.suffix != ".lock")
+
+
+def same(one: Prepared, other: Prepared) -> bool:
+    assert one.candidates is not None
+    assert other.candidates is not None
+    parts: tuple[Part, ...] = ("val", "test")
+    return np.array_equal(one.split.train.items, other.split.train.items) and all(
+        np.array_equal(one.candidates[part], other.candidates[part])
+        and np.array_equal(one.part(part).items, other.part(part).items)
+        for part in parts
+    )
+
+
+# the cache
+
+
+def test_the_way_from_source_to_arrays(source: FakeSource, tmp_path: Path) -> None:
+    prepared = prepare("toy", source, options(), tmp_path)
+    split = prepared.split
+    assert split.train.users.tolist() == [0, 0, 1, 2, 3, 3]
+    assert split.train.items.tolist() == [0, 1, 2, 5, 6, 1]
+    assert (split.validation.users.tolist(), split.validation.items.tolist()) == (
+        [0, 1, 2],
+        [2, 3, 0],
+    )
+    assert (split.test.users.tolist(), split.test.items.tolist()) == ([0, 1, 2], [3, 4, 1])
+    assert prepared.candidates is not None
+    assert prepared.candidates["test"].shape == (3, 2)
+    assert all(isinstance(array, np.memmap) for array in prepared.candidates.values())
+    assert isinstance(split.train.users, np.memmap)
+    assert folders(tmp_path) == [f"toy-{prepared.fingerprint[:16]}"]
+
+
+def test_the_second_call_does_not_read_the_source(source: FakeSource, tmp_path: Path) -> None:
+    first = prepare("toy", source, options(), tmp_path)
+    again = prepare("toy", FakeSource(DATA), options(), tmp_path)
+    source.broken = True
+    assert prepare("toy", source, options(), tmp_path).fingerprint == first.fingerprint
+    assert source.reads == 1
+    assert same(first, again)
+
+
+CHANGES = [
+    {"split": "ratio"},
+    {"validation": False},
+    {"test_ratio": 0.3},
+    {"validation_ratio": 0.3},
+    {"candidates": 3},
+    {"candidates": "all"},
+    {"threshold": 1.0},
+    {"k_core": 2},
+    {"split_seed": 1},
+]
+
+
+def test_every_option_is_tried_below() -> None:
+    assert {name for change in CHANGES for name in change} == set(asdict(options()))
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_each_option_is_part_of_the_key(
+    source: FakeSource, tmp_path: Path, change: dict[str, object]
+) -> None:
+    usual = options(split="leave-one-out")
+    changed = replace(usual, **change)  # type: ignore[arg-type]
+    if change == {"split": "ratio"}:
+        usual, changed = (
+            replace(o, test_ratio=0.4, validation_ratio=0.4) for o in (usual, changed)
+        )
+    fingerprints = {prepare("toy", source, o, tmp_path).fingerprint for o in (usual, changed)}
+    assert len(fingerprints) == len(folders(tmp_path)) == source.reads == 2
+
+
+def test_the_source_and_the_format_are_part_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare("toy", FakeSource(DATA, "a"), options(), tmp_path)
+    prepare("toy", FakeSource(DATA, "b"), options(), tmp_path)
+    monkeypatch.setattr(preparing, "FORMAT", 1000)
+    prepare("toy", FakeSource(DATA, "a"), options(), tmp_path)
+    assert len(folders(tmp_path)) == 3
+
+
+def test_a_failed_read_leaves_nothing(source: FakeSource, tmp_path: Path) -> None:
+    source.broken = True
+    with pytest.raises(UserError, match="line 3"):
+        prepare("toy", source, options(), tmp_path)
+    assert folders(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_nothing_and_can_be_repeated(
+    source: FakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(prepared: Prepared, folder: Path) -> None:
+        (folder / "train_users.npy").write_bytes(b"half")
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(preparing, "save", fail)
+        with pytest.raises(type(error)):
+            prepare("toy", source, options(), tmp_path)
+    assert folders(tmp_path) == []
+    assert len(prepare("toy", source, options(), tmp_path).split.test) == 3
+
+
+def test_several_at_once_read_the_source_once(source: FakeSource, tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def start() -> Prepared:
+        together.wait()
+        return prepare("toy", source, options(), tmp_path)
+
+    with ThreadPoolExecutor(4) as pool:
+        prepared = [call.result() for call in [pool.submit(start) for _ in range(4)]]
+    assert source.reads == 1
+    assert len(folders(tmp_path)) == 1
+    assert all(same(prepared[0], other) for other in prepared)
+
+
+def test_the_log_says_who_is_in_training_only(
+    source: FakeSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        prepare("toy", source, options(), tmp_path)
+    assert "4 users, 8 items: 6 training, 3 validation and 3 test interactions" in caplog.text
+    assert "1 users are in training only" in caplog.text
+
+
+# candidates
+
+
+def known(split: Split) -> dict[int, set[int]]:
+    """Each user's items in all three parts."""
+    items: dict[int, set[int]] = {}
+    for part in (split.train, split.validation, split.test):
+        for user, item in zip(part.users.tolist(), part.items.tolist(), strict=True):
+            items.setdefault(user, set()).add(item)
+    return items
+
+
+def assert_right(split: Split, part: Part, candidates: IntArray, n: int) -> None:
+    rows = split.validation if part == "val" else split.test
+    assert candidates.shape == (len(rows), n)
+    assert candidates.dtype == np.int32
+    for user, drawn in zip(rows.users.tolist(), candidates.tolist(), strict=True):
+        assert len(set(drawn)) == n
+        assert set(drawn) <= set(range(rows.n_items)) - known(split)[user]
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 9), min_size=3, max_size=7), min_size=1, max_size=5),
+    st.integers(1, 3),
+    st.integers(0, 99),
+)
+def test_candidates_are_distinct_and_unknown_to_the_user(
+    seen: list[set[int]], n: int, seed: int
+) -> None:
+    split = leave_one_out(interactions([sorted(items) for items in seen], 10), True, seed)
+    assert_right(split, "val", draw_candidates(split, "val", n, seed), n)
+    assert_right(split, "test", draw_candidates(split, "test", n, seed), n)
+
+
+def test_candidates_may_be_everything_that_is_left() -> None:
+    split = leave_one_out(interactions([[5, 1, 0], [2, 4, 3]], 7), True, 0)
+    drawn = draw_candidates(split, "test", 4, 0)
+    assert [sorted(row) for row in drawn.tolist()] == [[2, 3, 4, 6], [0, 1, 5, 6]]
+
+
+def test_several_rows_of_a_user_share_their_candidates() -> None:
+    data = interactions([[0, 1, 2], [3, 4, 5]], 20)
+    test = data.take(np.array([1, 4, 2, 5]))
+    split = Split(data.take(np.array([0, 3])), data.take(np.zeros(6, bool)), test)
+    drawn = draw_candidates(split, "test", 5, 0).tolist()
+    assert_right(split, "test", np.array(drawn, np.int32), 5)
+    assert drawn[0] == drawn[2] != drawn[1] == drawn[3]
+    assert draw_candidates(split, "val", 5, 0).shape == (0, 5)
+
+
+def test_candidates_are_fixed_by_the_split_seed_alone(source: FakeSource, tmp_path: Path) -> None:
+    def drawn(cache: str, run_seed: int, **changes: object) -> Prepared:
+        torch.manual_seed(run_seed)
+        np.random.seed(run_seed)  # noqa: NPY002
+        return prepare("toy", source, options(candidates=3, **changes), tmp_path / cache)
+
+    first = drawn("one", run_seed=0)
+    assert same(first, drawn("two", run_seed=1))
+    assert not same(first, drawn("one", run_seed=0, split_seed=1))
+    assert first.candidates is not None
+    assert not np.array_equal(first.candidates["val"], first.candidates["test"])
+
+
+def test_too_many_candidates_names_the_largest_number(source: FakeSource, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"candidates=5 .* only 4 items .* candidates=all"):
+        prepare("toy", source, options(candidates=5), tmp_path)
+    assert prepare("toy", source, options(candidates=4), tmp_path).candidates is not None
+
+
+def test_all_has_no_candidates(source: FakeSource, tmp_path: Path) -> None:
+    assert prepare("toy", source, options(candidates="all"), tmp_path).candidates is None
+
+
+# released splits
+
+RELEASED_TRAIN = interactions([[0, 1, 2], [3, 4]], 8)
+RELEASED_TEST = interactions([[5], [6]], 8)
+# user 0's lists its own target and a training item: released is released
+RELEASED = ReleasedSplit(RELEASED_TRAIN, RELEASED_TEST, np.array([[5, 0, 7], [1, 2, 0]], np.int32))
+
+
+def test_released_candidates_are_used_as_they_are(tmp_path: Path) -> None:
+    prepared = prepare("toy", FakeSource(RELEASED), options(candidates="released"), tmp_path)
+    assert prepared.candidates is not None
+    assert prepared.candidates["test"].tolist() == [[5, 0, 7], [1, 2, 0]]
+    assert prepared.split.test.items.tolist() == [5, 6]
+    assert (len(prepared.split.train), len(prepared.split.validation)) == (3, 2)
+    assert_right(prepared.split, "val", prepared.candidates["val"], 3)
+
+
+def test_a_released_split_may_have_its_candidates_drawn_anew(tmp_path: Path) -> None:
+    prepared = prepare("toy", FakeSource(RELEASED), options(candidates=4), tmp_path)
+    assert prepared.candidates is not None
+    assert_right(prepared.split, "test", prepared.candidates["test"], 4)
+
+
+def test_a_released_split_without_validation_keeps_all_its_training(tmp_path: Path) -> None:
+    wanted = options(candidates="released", validation=False)
+    prepared = prepare("toy", FakeSource(RELEASED), wanted, tmp_path)
+    assert prepared.split.train.items.tolist() == [0, 1, 2, 3, 4]
+    assert len(prepared.split.validation) == 0
+    assert prepared.candidates is not None
+    assert prepared.candidates["val"].shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "ratio"}, "data.split=ratio: this data set comes with its split"),
+        ({"threshold": 4.0}, "can't change a released split"),
+        ({"k_core": 5}, "can't change a released split"),
+    ],
+)
+def test_a_released_split_stays_as_it_is(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare("toy", FakeSource(RELEASED), options(**change), tmp_path)
+
+
+# other mistakes
+
+
+def without_times(data: Interactions) -> Interactions:
+    return replace(data, timestamps=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"candidates": "released"}, "only ncf-ml-1m and ncf-pinterest come with candidates"),
+        ({"split": "ratio", "test_ratio": 0.5, "validation_ratio": 0.5}, "nothing for training"),
+        ({"split": "ratio", "test_ratio": 0.1}, "the test part is empty"),
+        ({"split": "global-time"}, "needs timestamps"),
+        ({"k_core": 9}, "no interactions are left"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare("toy", FakeSource(without_times(DATA)), options(**change), tmp_path)
+    assert folders(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "message"),
+    [
+        ([[0], [1]], options(), "the test part is empty"),
+        ([[0, 1], [1, 2]], options(), "the test part is empty"),
+        ([[0, 1], [1, 2]], options(validation=False), None),
+    ],
+)
+def test_users_with_too_few_interactions(
+    tmp_path: Path, seen: list[list[int]], wanted: PreparationOptions, message: str | None
+) -> None:
+    def run() -> Prepared:
+        return prepare("toy", FakeSource(interactions(seen, 5)), wanted, tmp_path)
+
+    attempt: Callable[[], Prepared] = run
+    if message is None:
+        assert len(attempt().split.test) == 2
+    else:
+        with pytest.raises(UserError, match=message):
+            attempt()
+
+
+def test_a_released_split_of_single_interactions_has_no_validation(tmp_path: Path) -> None:
+    single = ReleasedSplit(
+        interactions([[0], [1]], 5), interactions([[2], [3]], 5), np.array([[4], [4]], np.int32)
+    )
+    with pytest.raises(UserError, match="the validation part is empty"):
+        prepare("toy", FakeSource(single), options(), tmp_path)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import random
+from itertools import combinations
+
+import pytest
+import torch
+
+from src.data.stream import Batch, TrainingStream, derive_seed
+from src.data.unseen import UnseenItems
+
+SEEN = {0: [0, 1, 2, 3, 4, 5, 6], 1: [0, 2], 2: [5]}
+N_ITEMS = 8
+POSITIVES = sorted((user, item) for user, items in SEEN.items() for item in items)
+BLOCK_SIZES = [1, 3, 6, 7, 1 << 16]
+
+
+def make_stream(
+    *, negatives: int = 2, batch_size: int = 9, seed: int = 0, rank: int = 0, world_size: int = 1
+) -> TrainingStream:
+    """Ten positives; by default three of them a batch, each with two negatives."""
+    users = torch.tensor([user for user, _ in POSITIVES])
+    items = torch.tensor([item for _, item in POSITIVES])
+    unseen = UnseenItems(users, items, len(SEEN), N_ITEMS)
+    return TrainingStream(users, items, unseen, negatives, batch_size, seed, rank, world_size)
+
+
+def whole_epoch(stream: TrainingStream, epoch: int) -> Batch:
+    batches = [stream.batch(epoch, step) for step in range(len(stream))]
+    return Batch(
+        torch.cat([batch.users for batch in batches]), torch.cat([batch.items for batch in batches])
+    )
+
+
+def positives(batch: Batch) -> list[tuple[int, int]]:
+    return list(zip(batch.users.tolist(), batch.items[:, 0].tolist(), strict=True))
+
+
+def equal(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.users, other.users) and torch.equal(one.items, other.items)
+
+
+@pytest.mark.parametrize("block", BLOCK_SIZES)
+def test_any_order_of_calls_gives_the_same_batches(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
+    stream = make_stream()
+    calls = [(epoch, step) for epoch in range(3) for step in range(len(stream))]
+    expected = {call: make_stream().batch(*call) for call in calls}
+    for call in random.Random(0).sample(calls * 3, len(calls) * 3):
+        assert equal(stream.batch(*call), expected[call])
+
+
+def test_global_random_state_is_neither_read_nor_moved() -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = make_stream().batch(0, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert equal(make_stream().batch(0, 0), first)
+
+
+def test_another_seed_or_epoch_gives_another_order_and_other_negatives() -> None:
+    epochs = [whole_epoch(make_stream(seed=seed), epoch) for seed in range(3) for epoch in range(3)]
+    for one, other in combinations(epochs, 2):
+        assert positives(one) != positives(other)
+        assert not torch.equal(one.items[:, 1:], other.items[:, 1:])
+
+
+@pytest.mark.parametrize("block", BLOCK_SIZES)
+def test_every_positive_once_an_epoch(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
+    stream = make_stream()
+    for epoch in range(5):
+        assert sorted(positives(whole_epoch(stream, epoch))) == POSITIVES
+
+
+@pytest.mark.parametrize("block", BLOCK_SIZES)
+def test_negatives_are_never_training_positives(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
+    stream = make_stream(negatives=4, batch_size=20)
+    for epoch in range(20):
+        batch = whole_epoch(stream, epoch)
+        for user, drawn in zip(batch.users.tolist(), batch.items[:, 1:].tolist(), strict=True):
+            assert not set(drawn) & set(SEEN[user])
+
+
+def test_all_unseen_items_are_drawn() -> None:
+    stream = make_stream(negatives=4)
+    drawn: dict[int, set[int]] = {user: set() for user in SEEN}
+    for epoch in range(40):
+        batch = whole_epoch(stream, epoch)
+        for user, row in zip(batch.users.tolist(), batch.items[:, 1:].tolist(), strict=True):
+            drawn[user] |= set(row)
+    assert drawn == {user: set(range(N_ITEMS)) - set(items) for user, items in SEEN.items()}
+
+
+@pytest.mark.parametrize(
+    ("negatives", "batch_size", "sizes"),
+    [
+        (2, 9, [3, 3, 3, 1]),
+        (2, 11, [3, 3, 3, 1]),  # rounded down to whole positives
+        (4, 25, [5, 5]),
+        (4, 1024, [10]),
+        (4, 1, [1] * 10),  # never less than one positive
+    ],
+)
+@pytest.mark.parametrize("block", BLOCK_SIZES)
+def test_batch_size_counts_positives_and_negatives(
+    monkeypatch: pytest.MonkeyPatch, block: int, negatives: int, batch_size: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
+    stream = make_stream(negatives=negatives, batch_size=batch_size)
+    assert len(stream) == len(sizes)
+    batches = [stream.batch(0, step) for step in range(len(stream))]
+    assert [tuple(batch.users.shape) for batch in batches] == [(size,) for size in sizes]
+    assert [tuple(batch.items.shape) for batch in batches] == [(n, 1 + negatives) for n in sizes]
+    assert stream.n_examples == 10 * (1 + negatives)
+
+
+def test_iterating_gives_the_batches_of_the_epoch_that_was_set() -> None:
+    stream = make_stream()
+    for epoch in (0, 3, 1):
+        stream.sampler.set_epoch(epoch)
+        batches = list(stream)
+        assert len(batches) == len(stream)
+        for step, batch in enumerate(batches):
+            assert equal(batch, make_stream().batch(epoch, step))
+
+
+def test_the_epoch_may_be_set_after_the_iterator_was_asked_for() -> None:
+    stream = make_stream()
+    batches = iter(stream)  # as Lightning does when it resumes
+    stream.set_epoch(2)
+    for step, batch in enumerate(batches):
+        assert equal(batch, make_stream().batch(2, step))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4, 7, 10, 25])
+def test_ranks_share_the_epoch(world_size: int) -> None:
+    streams = [make_stream(rank=rank, world_size=world_size) for rank in range(world_size)]
+    shares = [positives(whole_epoch(stream, 1)) for stream in streams]
+    each = -(-10 // world_size)
+    assert [len(share) for share in shares] == [each] * world_size
+    assert [stream.n_examples for stream in streams] == [each * 3] * world_size
+    together = [positive for share in shares for positive in share]
+    assert set(together) == set(POSITIVES)
+    if 10 % world_size == 0:
+        assert sorted(together) == POSITIVES
+
+
+def test_ranks_take_turns_in_one_permutation() -> None:
+    alone = positives(whole_epoch(make_stream(), 4))
+    for rank in range(2):
+        stream = make_stream(rank=rank, world_size=2)
+        assert positives(whole_epoch(stream, 4)) == alone[rank::2]
+
+
+def test_ranks_draw_different_negatives() -> None:
+    users = torch.zeros(30, dtype=torch.long)
+    items = torch.arange(30)
+    unseen = UnseenItems(users, items, 1, 1000)
+    drawn = [
+        TrainingStream(users, items, unseen, 4, 75, 0, rank, 2).batch(0, 0).items[:, 1:]
+        for rank in range(2)
+    ]
+    assert not torch.equal(*drawn)
+
+
+def test_derived_seeds_differ_in_every_key() -> None:
+    keys = [(), (0,), (1,), (0, 0), (1, 0), (0, 1), (1, 2), (2, 1), (1, 2, 0), (1, 2, 0, 0)]
+    keys += [(1, 2, 0, 1), (1, 2, 1, 0), (2**32 + 1, 2), (2**40, 2)]
+    assert len({derive_seed(*key) for key in keys}) == len(keys)
+    assert all(0 <= derive_seed(*key) < 2**63 for key in keys)
+
+
+def test_shuffling_and_negatives_have_independent_random_numbers() -> None:
+    stream = make_stream()
+    seeds = {stream._generator(5).initial_seed(), stream._generator(5, 0, 0).initial_seed()}
+    assert len(seeds) == 2

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from src.data.unseen import UnseenItems, popularity_mass
+
+
+def unseen_of(
+    seen: list[set[int]], n_items: int, mass: list[int] | None = None, repeats: int = 1
+) -> UnseenItems:
+    """The index of users 0, 1, ... who have seen these items, listed from last to first."""
+    pairs = [(user, item) for user, items in enumerate(seen) for item in items] * repeats
+    users = torch.tensor([user for user, _ in reversed(pairs)], dtype=torch.int32)
+    items = torch.tensor([item for _, item in reversed(pairs)], dtype=torch.int32)
+    return UnseenItems(
+        users, items, len(seen), n_items, None if mass is None else torch.tensor(mass)
+    )
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def assert_close(drawn: Tensor, expected: dict[int, float]) -> None:
+    """Each share is within five standard errors of what is expected."""
+    counts, n = Counter(drawn.flatten().tolist()), drawn.numel()
+    assert set(counts) <= set(expected)
+    for item, share in expected.items():
+        assert abs(counts[item] / n - share) <= 5 * (share * (1 - share) / n) ** 0.5 + 1e-6
+
+
+@st.composite
+def seen_sets(draw: st.DrawFn) -> tuple[list[set[int]], int]:
+    """What each user has seen, anything from nothing to everything, and the number of items."""
+    n_items = draw(st.integers(1, 7))
+    masks = draw(st.lists(st.integers(0, 2**n_items - 1), min_size=1, max_size=5))
+    return [{item for item in range(n_items) if mask >> item & 1} for mask in masks], n_items
+
+
+def test_the_points_of_a_user_are_its_unseen_items_in_order() -> None:
+    unseen = unseen_of([{1, 3}, set(), {0, 1, 2, 4}, {0, 1, 2, 3, 4}], n_items=5)
+    assert unseen.mass.tolist() == [3, 5, 1, 0]
+    users = torch.tensor([0, 1, 2])
+    points = torch.tensor([[0, 1, 2], [0, 2, 4], [0, 0, 0]])
+    assert unseen.at(users, points).tolist() == [[0, 2, 4], [0, 2, 4], [3, 3, 3]]
+
+
+def test_an_item_of_mass_two_has_two_points() -> None:
+    unseen = unseen_of([{0, 2}, {1}], n_items=4, mass=[5, 2, 9, 1])
+    assert unseen.mass.tolist() == [3, 15]
+    assert unseen.at(torch.tensor([0]), torch.arange(3)[None]).tolist() == [[1, 1, 3]]
+    assert unseen.at(torch.tensor([1]), torch.tensor([[4, 5, 13, 14]])).tolist() == [[0, 2, 2, 3]]
+
+
+@given(seen_sets(), st.integers(1, 3))
+def test_points_map_one_to_one_onto_the_complement(
+    case: tuple[list[set[int]], int], repeats: int
+) -> None:
+    seen, n_items = case
+    unseen = unseen_of(seen, n_items, repeats=repeats)
+    for user, items in enumerate(seen):
+        complement = sorted(set(range(n_items)) - items)
+        points = torch.arange(int(unseen.mass[user]))[None]
+        assert unseen.at(torch.tensor([user]), points).tolist() == [complement]
+
+
+@given(seen_sets(), st.lists(st.integers(1, 5), min_size=7, max_size=7), st.integers(1, 3))
+def test_each_unseen_item_has_as_many_points_as_its_mass(
+    case: tuple[list[set[int]], int], mass: list[int], repeats: int
+) -> None:
+    seen, n_items = case
+    unseen = unseen_of(seen, n_items, mass[:n_items], repeats)
+    for user, items in enumerate(seen):
+        expected = {item: mass[item] for item in range(n_items) if item not in items}
+        points = torch.arange(int(unseen.mass[user]))[None]
+        assert Counter(unseen.at(torch.tensor([user]), points)[0].tolist()) == expected
+
+
+@pytest.mark.parametrize("mass", [None, [2**31, 1, 2**31, 1, 2**30, 1]])
+def test_a_user_with_all_but_one_item_only_gets_that_one(mass: list[int] | None) -> None:
+    everything = set(range(6))
+    unseen = unseen_of([everything - {item} for item in range(6)], 6, mass)
+    drawn = unseen.draw(torch.arange(6), 200, generator())
+    assert (drawn == torch.arange(6)[:, None]).all()
+
+
+@given(seen_sets(), st.booleans(), st.integers(0, 99))
+def test_draws_are_never_seen(
+    case: tuple[list[set[int]], int], by_popularity: bool, seed: int
+) -> None:
+    seen, n_items = case
+    counted = torch.tensor([item for items in seen for item in items], dtype=torch.long)
+    weights = popularity_mass(counted, n_items, 1.0) if by_popularity and len(counted) else None
+    unseen = unseen_of(seen, n_items, None if weights is None else weights.tolist())
+    users = [user for user in range(len(seen)) if len(seen[user]) < n_items]
+    drawn = unseen.draw(torch.tensor(users, dtype=torch.long), 20, generator(seed))
+    assert drawn.shape == (len(users), 20)
+    for user, items in zip(users, drawn.tolist(), strict=True):
+        assert set(items) <= set(range(n_items)) - seen[user]
+
+
+def test_a_uniform_number_that_rounds_up_to_one_falls_on_the_last_item(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.ones(1, 1, dtype=torch.float64))
+    assert unseen_of([{0, 4}], 5).draw(torch.tensor([0]), 1, generator()).tolist() == [[3]]
+
+
+def test_uniform_draws_are_equally_frequent() -> None:
+    unseen = unseen_of([{0, 2, 3}, set()], 8)
+    drawn = unseen.draw(torch.tensor([0, 1]), 40_000, generator())
+    assert_close(drawn[0], dict.fromkeys([1, 4, 5, 6, 7], 1 / 5))
+    assert_close(drawn[1], dict.fromkeys(range(8), 1 / 8))
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [(0.5, {1: 2 / 3, 2: 1 / 3, 3: 0}), (1.0, {1: 4 / 5, 2: 1 / 5, 3: 0})],
+)
+def test_draws_follow_popularity_to_a_power(power: float, expected: dict[int, float]) -> None:
+    counts = torch.tensor([16, 4, 1, 0])
+    mass = popularity_mass(torch.arange(4).repeat_interleave(counts), 4, power)
+    assert mass is not None
+    unseen = unseen_of([{0}], 4, mass.tolist())
+    assert_close(unseen.draw(torch.tensor([0]), 40_000, generator()), expected)
+
+
+def test_popularity_mass() -> None:
+    items = torch.tensor([0, 1, 0, 0])
+    assert popularity_mass(items, 3, 0.0) is None
+    mass = popularity_mass(items, 3, 1.0)
+    assert mass is not None
+    assert mass.tolist() == [3 * 2**29, 2**29, 1]  # an item that nobody has can still be drawn
+
+
+@given(seen_sets(), st.data(), st.integers(0, 99))
+def test_distinct_draws_are_distinct_and_unseen(
+    case: tuple[list[set[int]], int], data: st.DataObject, seed: int
+) -> None:
+    seen, n_items = case
+    k = data.draw(st.integers(0, n_items))
+    users = [user for user in range(len(seen)) if n_items - len(seen[user]) >= k]
+    drawn = unseen_of(seen, n_items).draw_distinct(
+        torch.tensor(users, dtype=torch.long), k, generator(seed)
+    )
+    assert drawn.shape == (len(users), k)
+    for user, items in zip(users, drawn.tolist(), strict=True):
+        complement = set(range(n_items)) - seen[user]
+        assert len(set(items)) == k
+        assert set(items) <= complement
+        if len(complement) == k:
+            assert set(items) == complement
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_each_set_of_distinct_draws_is_equally_likely(k: int) -> None:
+    unseen = unseen_of([{1, 4}], 6)
+    drawn = unseen.draw_distinct(torch.zeros(20_000, dtype=torch.long), k, generator())
+    subsets = list(combinations([0, 2, 3, 5], k))
+    number = {subset: place for place, subset in enumerate(subsets)}
+    found = torch.tensor([number[tuple(sorted(row))] for row in drawn.tolist()])
+    assert_close(found, {place: 1 / len(subsets) for place in number.values()})
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99))
+def test_draws_depend_on_the_generator_only(seed: int) -> None:
+    unseen = unseen_of([{0}, {1, 2}], 9)
+    users = torch.tensor([1, 0, 1])
+    for draw in (unseen.draw, unseen.draw_distinct):
+        first = draw(users, 5, generator(seed))
+        torch.manual_seed(seed + 1)
+        assert torch.equal(draw(users, 5, generator(seed)), first)
