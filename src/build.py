@@ -45,11 +45,12 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
     function = target.__init__ if inspect.isclass(target) else target
     hints = get_type_hints(function, include_extras=True)
     known = inspect.signature(function).parameters
+    prefix = f"{name}." if name else ""
     checked = {}
     for key, value in options.items():
         if key not in known:
-            raise UserError(f"no option {name}.{key}{did_you_mean(key, known)}")
-        checked[key] = _convert(value, hints.get(key, Any), f"{name}.{key}")
+            raise UserError(f"no option {prefix}{key}{did_you_mean(key, known)}")
+        checked[key] = _convert(value, hints.get(key, Any), f"{prefix}{key}")
     return checked
 
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
+READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
 
 # What the system says when a folder can't be written or the disk is full
 _FILE_TROUBLE = {
@@ -58,6 +59,10 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         app(_one_line_errors(task))()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of our output, such as head, has gone, and what Python still wants to write too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_GONE)
     except Exception as error:
         line = _user_line(error, config_name)
         if line is None:

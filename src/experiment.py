@@ -134,12 +134,14 @@ def make_module(
 ) -> RecommenderModule:
     """The module that trains `model` as the options say."""
     scheduler = options["scheduler"]
+    judging = check(RecommenderModule, {"l2": options["l2"], "ks": options["ks"]}, "")
+    judging["ks"] = _cutoffs(judging["ks"], data)
     return RecommenderModule(
         model,
         build_partial(options["loss"], "loss"),
         build_partial(options["optimizer"], "optimizer"),
         build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
-        **check(RecommenderModule, {"l2": options["l2"], "ks": options["ks"]}, ""),
+        **judging,
         monitor=options["protocol"]["monitor"],
         seed=options["seed"],
         rebuild={
@@ -148,6 +150,19 @@ def make_module(
             "n_items": data.prepared.n_items,
         },
     )
+
+
+def _cutoffs(ks: list[int], data: InteractionDataModule) -> list[int]:
+    """The cutoffs asked for and 10, by which epochs are chosen and runs compared."""
+    prepared = data.prepared
+    candidates = prepared.candidates
+    n_ranked = prepared.n_items if candidates is None else 1 + candidates["test"].shape[1]
+    if max(*ks, 10) >= n_ranked:
+        raise UserError(
+            f"ks={ks}: with {n_ranked} items to rank every target is among the first "
+            f"{max(*ks, 10)}; use smaller cutoffs or more data.candidates (10 is always reported)"
+        )
+    return sorted({*ks, 10})
 
 
 def _initial_model(options: Options, data: InteractionDataModule) -> Recommender:

@@ -9,7 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from src.paths import HOME
+from src.paths import CONF
+
+CODE = CONF.parent
 
 
 def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
@@ -36,10 +38,13 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
 
 def git_commit() -> str:
     """The code's commit, with "-dirty" behind it when files differ; "unknown" outside git."""
+    # an installed copy may lie within a repository of the user's own
+    if not (CODE / ".git").exists():
+        return "unknown"
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            cwd=HOME,
+            cwd=CODE,
             capture_output=True,
             text=True,
             check=True,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from filelock import FileLock
 
+from src.data.candidates import draw_candidates
 from src.data.filtering import filter_interactions
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
@@ -26,8 +26,6 @@ from src.data.splitting import (
     hold_out_validation,
     leave_one_out,
 )
-from src.data.stream import derive_seed
-from src.data.unseen import UnseenItems
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -74,9 +72,9 @@ def _make(source: Source, options: PreparationOptions, fingerprint: str) -> Prep
     data = source.read()
     split = _split(data, options)
     if not len(split.test):
-        raise UserError("the test part is empty: no user has enough interactions to hold one out")
+        raise UserError("the test part is empty: use more data, or another data.split")
     if options.validation and not len(split.validation):
-        raise UserError("the validation part is empty: no user has enough interactions for one")
+        raise UserError("the validation part is empty: use more data, or another data.split")
     return Prepared(split, _candidates(data, split, options), fingerprint)
 
 
@@ -151,28 +149,3 @@ def _candidates(
         "val": draw_candidates(split, "val", n, options.split_seed),
         "test": draw_candidates(split, "test", n, options.split_seed),
     }
-
-
-def draw_candidates(split: Split, part: Part, n: int, seed: int) -> IntArray:
-    """For each row of the part, n distinct items that its user has in none of the three parts.
-
-    int32 [rows, n]; a user's rows share one set. Raises UserError when some user has fewer such
-    items.
-    """
-    rows = split.validation if part == "val" else split.test
-    parts = (split.train, split.validation, split.test)
-    unseen = UnseenItems(
-        torch.from_numpy(np.concatenate([p.users for p in parts])),
-        torch.from_numpy(np.concatenate([p.items for p in parts])),
-        split.train.n_users,
-        split.train.n_items,
-    )
-    users, row_of = np.unique(rows.users, return_inverse=True)
-    who = torch.from_numpy(users.astype(np.int64))
-    if len(who) and int(fewest := unseen.mass[who].min()) < n:
-        raise UserError(
-            f"data.candidates={n} is more than the catalogue allows: some user has only "
-            f"{int(fewest)} items never interacted with; use at most that, or data.candidates=all"
-        )
-    generator = torch.Generator().manual_seed(derive_seed(seed, ("val", "test").index(part)))
-    return unseen.draw_distinct(who, n, generator).numpy().astype(np.int32)[row_of]

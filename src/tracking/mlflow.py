@@ -8,7 +8,7 @@ import sqlite3
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,9 @@ class MLflowTracker(Tracker):
         _hurry(uri)
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
+        from sqlalchemy.exc import SQLAlchemyError
 
+        trouble = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
         try:
             with _creating(uri):
                 self.client = MlflowClient(uri)
@@ -53,7 +55,7 @@ class MLflowTracker(Tracker):
             run = self.client.create_run(
                 experiment_id, run_name=run_name, tags=_strings(tags or {})
             )
-        except (MlflowException, OSError, sqlite3.Error) as error:
+        except trouble as error:
             raise UserError(
                 f"tracking.uri={uri} can't be used: {_first_line(error)}; "
                 "give another, or tracking=none"
@@ -138,7 +140,8 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+    database = _embedded(uri)
+    if database is not None and not database.exists():
         return None
     try:
         run = MlflowClient(uri).get_run(run_id)
@@ -154,8 +157,7 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     """The experiment's id; made if it is not there, revived if it was deleted."""
     known = client.get_experiment_by_name(name)
     if known is None:
-        embedded = uri.startswith(SQLITE) and artifacts is not None
-        location = Path(artifacts).resolve().as_uri() if embedded and artifacts else None
+        location = Path(artifacts).resolve().as_uri() if artifacts and _embedded(uri) else None
         # the tag makes the dashboard open on runs and metrics, not on traces of language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return client.create_experiment(name, artifact_location=location, tags=tags)
@@ -167,17 +169,22 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
 @contextmanager
 def _creating(uri: str) -> Iterator[None]:
     """Held while database and experiment are made: processes that do so at once corrupt them."""
-    if not uri.startswith(SQLITE):
+    database = _embedded(uri)
+    if database is None:
         yield
         return
-    database = Path(uri.removeprefix(SQLITE))
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(database.with_name(f".{database.name}.lock")):
-        yield
-        # readers and the one writer then don't wait for each other
-        with sqlite3.connect(database) as connection:
+        # opened here first: MLflow would try for minutes to open a file that can't be opened
+        with closing(sqlite3.connect(database)) as connection:
+            # readers and the one writer then don't wait for each other
             connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
+        yield
+
+
+def _embedded(uri: str) -> Path | None:
+    """The file of an embedded database; None for any other store."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def _hurry(uri: str) -> None:

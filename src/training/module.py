@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from src.data.stream import Batch, derive_seed
@@ -29,8 +30,8 @@ class RecommenderModule(pl.LightningModule):
         optimizer: Factory,
         scheduler: Factory | None = None,
         *,
-        l2: float = 0.0,
-        ks: Sequence[int] = (10,),
+        l2: Annotated[float, Ge(0)] = 0.0,
+        ks: Sequence[Annotated[int, Ge(1)]] = (10,),
         monitor: str = "val/ndcg@10",
         seed: int = 0,
         rebuild: dict[str, Any] | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -19,10 +20,10 @@ def interactions(
     """The items of users 0, 1, ... in order; user 3 is called 1003, item 3 is called "i3"."""
     return Interactions(
         np.repeat(np.arange(len(seen), dtype=np.int32), [len(items) for items in seen]),
-        np.array(sum(seen, []), np.int32),
+        np.fromiter(chain(*seen), np.int32),
         1000 + np.arange(len(seen)),
         np.array([f"i{item}" for item in range(n_items)]),
-        timestamps=None if times is None else np.array(sum(times, []), np.int64),
+        timestamps=None if times is None else np.fromiter(chain(*times), np.int64),
     )
 
 

@@ -136,7 +136,7 @@ def test_ids_stay_contiguous_and_keep_their_names(rows: list[Row], data: st.Data
 
 
 def test_a_threshold_needs_ratings() -> None:
-    with pytest.raises(UserError, match="data.threshold=4 needs ratings"):
+    with pytest.raises(UserError, match=r"data\.threshold=4 needs ratings"):
         filter_interactions(interactions([(0, 0)]), threshold=4, k_core=1)
 
 

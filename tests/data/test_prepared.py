@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.interactions import Interactions
-from src.data.prepared import Prepared, load, save
+from src.data.interactions import IntArray, Interactions
+from src.data.prepared import Part, Prepared, load, save
 from src.data.splitting import Split
 from tests.data.fakes import interactions
 
@@ -16,7 +16,10 @@ DATA = replace(
     ratings=np.array([5, 4, 3, 2, 1], np.float32),
 )
 TRAIN, VALIDATION, TEST = (DATA.take(np.array(rows, int)) for rows in ([0, 3], [1], [2, 4]))
-CANDIDATES = {"val": np.array([[3, 2]], np.int32), "test": np.array([[3, 1], [0, 1]], np.int32)}
+CANDIDATES: dict[Part, IntArray] = {
+    "val": np.array([[3, 2]], np.int32),
+    "test": np.array([[3, 1], [0, 1]], np.int32),
+}
 COLUMNS = ("users", "items", "ratings", "timestamps", "user_ids", "item_ids")
 
 
@@ -30,7 +33,7 @@ def assert_same(loaded: Interactions, saved: Interactions) -> None:
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    save(Prepared(Split(TRAIN, VALIDATION, TEST), dict(CANDIDATES), "f00d"), tmp_path)
+    save(Prepared(Split(TRAIN, VALIDATION, TEST), CANDIDATES, "f00d"), tmp_path)
     loaded = load(tmp_path)
     assert_same(loaded.split.train, TRAIN)
     assert_same(loaded.part("val"), VALIDATION)
@@ -44,7 +47,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_arrays_are_memory_mapped_and_read_only(tmp_path: Path, column: str) -> None:
-    save(Prepared(Split(TRAIN, VALIDATION, TEST), dict(CANDIDATES), ""), tmp_path)
+    save(Prepared(Split(TRAIN, VALIDATION, TEST), CANDIDATES, ""), tmp_path)
     array = getattr(load(tmp_path).split.train, column)
     assert isinstance(array, np.memmap)
     with pytest.raises(ValueError, match="read-only"):

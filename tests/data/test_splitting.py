@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,7 +47,7 @@ def timed(draw: st.DrawFn) -> Interactions:
 
 def assert_whole(split: Split, data: Interactions) -> None:
     """Each row is in exactly one part, in the order of the file, and held-out users are trained."""
-    assert sorted(sum(rows(split), [])) == list(range(len(data)))
+    assert sorted(chain(*rows(split))) == list(range(len(data)))
     assert all(part == sorted(part) for part in rows(split))
     assert_users_are_trained(split)
 
@@ -229,7 +231,7 @@ def test_global_time_has_no_leak(
     train, held, test = ({int(data.timestamps[row]) for row in part} for part in rows(split))
     assert max(train) < min(held | test, default=99)
     assert max(train | held) < min(test, default=99)
-    everything = sum(rows(split), [])
+    everything = list(chain(*rows(split)))
     assert len(set(everything)) == len(everything)
     trained = set(split.train.users.tolist())
     dropped = set(range(len(data))) - set(everything)

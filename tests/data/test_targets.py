@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from src.data.prepared import Prepared
-from src.data.preparing import draw_candidates
+from src.data.candidates import draw_candidates
+from src.data.interactions import IntArray, Interactions
+from src.data.prepared import Part, Prepared
 from src.data.splitting import Split, leave_one_out
 from src.data.targets import CandidateTargets, CatalogueTargets, make_targets
 from src.evaluation.metrics import ranks
@@ -23,13 +26,13 @@ TEST_CANDIDATES = [[3, 4, 6], [0, 7, 1], [1, 2, 4], [0, 3, 7], [1, 3, 4]]
 def prepared(with_candidates: bool = True) -> Prepared:
     """Of each user's three items the last is test, the second validation."""
     train, validation, test = (DATA.take(np.arange(start, 15, 3)) for start in range(3))
-    candidates = {
+    candidates: dict[Part, IntArray] = {
         "val": np.full((5, 3), 7, np.int32),
         "test": np.array(TEST_CANDIDATES, np.int32),
     }
     return Prepared(
         Split(train, validation, test),
-        candidates if with_candidates else None,  # type: ignore[arg-type]
+        candidates if with_candidates else None,
         "",
     )
 
@@ -47,8 +50,8 @@ def test_candidates_stay_beside_their_target_for_any_block_size(
     targets = CandidateTargets(prepared(), "test", CPU)
     batches = list(targets)
     assert len(batches) == len(targets) == -(-5 // max(1, pairs // 4))
-    assert sum((batch.users.tolist() for batch in batches), []) == TEST_USERS
-    assert sum((batch.items.tolist() for batch in batches), []) == [
+    assert list(chain.from_iterable(batch.users.tolist() for batch in batches)) == TEST_USERS
+    assert list(chain.from_iterable(batch.items.tolist() for batch in batches)) == [
         [2, 3, 4, 6],
         [5, 0, 7, 1],
         [3, 1, 2, 4],
@@ -80,8 +83,7 @@ def several() -> Prepared:
     """Users 0, 1 and 4 have one, three and two targets, listed in no order."""
     train = DATA.take(np.arange(0, 15, 3))
     pairs = np.array(SEVERAL_TEST, np.int32)
-    test = interactions([[]] * 5, 8)
-    test = type(test)(pairs[:, 0], pairs[:, 1], test.user_ids, test.item_ids)
+    test = Interactions(pairs[:, 0], pairs[:, 1], DATA.user_ids, DATA.item_ids)
     return Prepared(Split(train, DATA.take(np.arange(1, 15, 3)), test), None, "")
 
 
@@ -93,7 +95,7 @@ def test_a_user_may_have_several_targets_in_the_catalogue(
     targets = CatalogueTargets(several(), "test", CPU)
     batches = list(targets)
     assert len(batches) == len(targets) == -(-3 // max(1, pairs // 8))
-    assert sum((batch.users.tolist() for batch in batches), []) == [0, 1, 4]
+    assert list(chain.from_iterable(batch.users.tolist() for batch in batches)) == [0, 1, 4]
     # users ascend, and each one's targets keep the order of the rows
     in_order = [(0, 2), (1, 5), (1, 0), (1, 6), (4, 2), (4, 7)]
     seen = [
@@ -146,7 +148,7 @@ def test_all_unseen_items_as_candidates_rank_like_the_catalogue(
     orders = [data.draw(st.permutations(range(n_items))) for _ in range(n_users)]
     split = leave_one_out(interactions([order[:each] for order in orders], n_items), True, 0)
     n = n_items - each
-    candidates = {
+    candidates: dict[Part, IntArray] = {
         "val": draw_candidates(split, "val", n, 0),
         "test": draw_candidates(split, "test", n, 0),
     }
@@ -155,7 +157,7 @@ def test_all_unseen_items_as_candidates_rank_like_the_catalogue(
         st.lists(st.integers(0, 3), min_size=n_users * n_items, max_size=n_users * n_items)
     )
     scores = torch.tensor(flat).float().view(n_users, n_items)
-    for part in ("val", "test"):
+    for part in candidates:
         sampled = CandidateTargets(Prepared(split, candidates, ""), part, CPU)
         catalogue = CatalogueTargets(Prepared(split, None, ""), part, CPU)
         assert torch.equal(candidate_ranks(sampled, scores), catalogue_ranks(catalogue, scores))

@@ -126,6 +126,6 @@ def test_one_target_each_is_the_plain_mean() -> None:
 
 
 def test_users_count_alike_however_many_targets_they_have() -> None:
-    values = torch.tensor([1.0, 1.0, 0.0, 1.0, 0.0, 0.0], dtype=torch.float64)
+    values = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.5, 0.0], dtype=torch.float64)
     users = torch.tensor([0, 2, 2, 2, 5, 2])
-    assert mean_over_users(values, users) == (1 + 0.5 + 0) / 3
+    assert mean_over_users(values, users) == pytest.approx((1 + 0.25 + 0.5) / 3)
