@@ -12,8 +12,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -54,6 +60,8 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
     OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
     signal.signal(signal.SIGTERM, _terminate)
+    if strangers := get_args_parser().parse_known_args()[1]:
+        _fail(_stranger(strangers[0]))
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     try:
         app(_one_line_errors(task))()
@@ -107,15 +115,28 @@ def _user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = f"{error.strerror}: {error.filename or 'while writing'}"
     elif isinstance(error, MissingConfigException) and error.missing_cfg_file:
         line = _unknown_choice(error)
+    elif isinstance(error, OverrideParseException):
+        line = (
+            f"can't read {error.override}: options are NAME=VALUE, and a value with special "
+            "characters is quoted twice, 'NAME=\"VALUE\"'"
+        )
     elif isinstance(error, ConfigCompositionException) and config_name:
         line = _unknown_option(error, config_name)
     elif isinstance(error, MissingMandatoryValue):
         line = f"{error.full_key}=... must be given; --help says what it is"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
+    elif isinstance(error, MemoryError) or "allocate memory" in str(error):
+        line = f"not enough memory for these sizes: {error}"
     else:
         return None
     return " ".join(line.split())
+
+
+def _stranger(word: str) -> str:
+    if word.startswith("-"):
+        return f"no option {word}: options are NAME=VALUE, such as model=gmf; --help lists them"
+    return f"{word} stands apart from the other options: put flags such as -m before them all"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

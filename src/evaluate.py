@@ -14,7 +14,6 @@ def evaluate(cfg: DictConfig) -> None:
     """Scores the run's best checkpoint on test, against the run's candidates or others."""
     from pathlib import Path
 
-    import pytorch_lightning as pl
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -33,7 +32,6 @@ def evaluate(cfg: DictConfig) -> None:
             options["data"][key] = value
             if key in options["data"]["source"]:
                 options["data"]["source"][key] = value
-    pl.seed_everything(options["seed"], verbose=False)
     data = experiment.make_datamodule(options)
     model = load_model(run / BEST, data.prepared.n_users, data.prepared.n_items)
     module = experiment.make_module(options, model, data)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytorch_lightning as pl
+from annotated_types import Ge, Lt
 from omegaconf import DictConfig, OmegaConf
 
 from src.build import build, build_partial, check
@@ -47,7 +50,7 @@ def run(cfg: DictConfig, folder: Path, tags: Options) -> float:
 
 
 def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[str, float]:
-    pl.seed_everything(options["seed"], verbose=False)
+    seed_everything(**check(seed_everything, {"seed": options["seed"]}, ""))
     data = make_datamodule(options)
     tracker.set_tags({"data_fingerprint": data.prepared.fingerprint})
     model = _initial_model(options, data)
@@ -55,7 +58,10 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
     trainer = make_trainer(
         folder, module.monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
     )
-    seconds = _fit(trainer, module, data)
+    started = time.perf_counter()
+    with _ctrl_c():
+        trainer.fit(module, datamodule=data)
+    seconds = time.perf_counter() - started
     # before testing, which takes the best epoch's checkpoint back with all that it remembers
     epochs = history_of(trainer).epochs
     tested = test(trainer, module, data, folder, checkpoint=folder / BEST)
@@ -76,23 +82,22 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
         "fit/parameters": sum(p.numel() for p in model.parameters()),
     }
     write_metrics(folder, metrics)
-    tracker.log_metrics(metrics, step=len(epochs))
+    # a name of its own where there is a curve by epoch already, which would get a point too many
+    tracker.log_metrics({f"best/{k}" if k in judged else k: v for k, v in metrics.items()})
     return metrics
 
 
-def _fit(trainer: pl.Trainer, module: RecommenderModule, data: InteractionDataModule) -> float:
-    """Trains; returns the seconds it took. Ctrl-C comes out as KeyboardInterrupt."""
-    started = time.perf_counter()
-    interrupt_handler = signal.getsignal(signal.SIGINT)
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Lets Ctrl-C come out of Lightning, which turns it into status 1 and ignores it afterwards."""
+    handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, datamodule=data)
+        yield
     except SystemExit as end:
-        # Lightning turns Ctrl-C into status 1 and ignores the signal from then on
-        signal.signal(signal.SIGINT, interrupt_handler)
+        signal.signal(signal.SIGINT, handler)
         if end.code == 1:
             raise KeyboardInterrupt from end
         raise
-    return time.perf_counter() - started
 
 
 def test(
@@ -103,7 +108,8 @@ def test(
     checkpoint: Path | None,
 ) -> dict[str, float]:
     """Scores test once, with the weights of `checkpoint` or the module's own; keeps every rank."""
-    trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)
+    with _ctrl_c():
+        trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)
     targets = data.targets("test")
     write_per_user(
         folder / "per_user.parquet",
@@ -118,6 +124,11 @@ def test(
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def seed_everything(seed: Annotated[int, Ge(0), Lt(2**32)]) -> None:
+    """Fixes initialization; sampling and dropout follow from the seed by themselves."""
+    pl.seed_everything(seed, verbose=False)
 
 
 def make_datamodule(options: Options) -> InteractionDataModule:
@@ -142,7 +153,7 @@ def make_module(
         build_partial(options["optimizer"], "optimizer"),
         build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
         **judging,
-        monitor=options["protocol"]["monitor"],
+        monitor=_monitor(options["protocol"], judging["ks"]),
         seed=options["seed"],
         rebuild={
             "model": options["model"],
@@ -150,6 +161,14 @@ def make_module(
             "n_items": data.prepared.n_items,
         },
     )
+
+
+def _monitor(protocol: Options, ks: list[int]) -> str:
+    part = "val" if protocol["validation"] else "test"
+    known = [f"{part}/{metric}@{k}" for metric in ("hr", "ndcg", "mrr") for k in ks]
+    if protocol["monitor"] not in known:
+        raise UserError(f"protocol.monitor={protocol['monitor']} is none of {', '.join(known)}")
+    return protocol["monitor"]
 
 
 def _cutoffs(ks: list[int], data: InteractionDataModule) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from src import cli
 
@@ -25,11 +25,14 @@ def train(cfg: DictConfig) -> float:
     from src.provenance import tags_of
 
     folder = Path(HydraConfig.get().runtime.output_dir)
+    # resolved before the run's own model and optimizer, to which they refer, give way to them
+    stages = OmegaConf.to_container(cfg.get("pretrain", OmegaConf.create()), resolve=True)
     with open_dict(cfg):
-        stages = cfg.pop("pretrain", {})
-    for name, stage in stages.items():
+        cfg.pop("pretrain", None)
+    for name, stage in cast("dict[str, dict[str, Any]]", stages).items():
         print(f"pre-training {name}", flush=True)
-        stage_cfg = cast("DictConfig", OmegaConf.merge(cfg, stage))
+        stage_cfg = cfg.copy()
+        stage_cfg.update(stage)
         stage_folder = folder / f"pretrain-{name}"
         experiment.run(stage_cfg, stage_folder, {**tags_of(stage_cfg, stage_folder), "stage": name})
         cfg.model.pretrained[name] = str(stage_folder)

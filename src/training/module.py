@@ -122,7 +122,7 @@ class RecommenderModule(pl.LightningModule):
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ZeroDivisionError) as error:
             raise UserError(f"optimizer or scheduler: {error}") from error
         return {
             "optimizer": optimizer,

@@ -1,0 +1,285 @@
+"""Every mistake of a user's ends in one line on stderr and status 2, and damages nothing."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from tests.commands import ONE_THREAD, SMALL_DATA, TINY, Finished
+
+if TYPE_CHECKING:
+    from tests.conftest import Call, TrainedHome
+
+Mistake = Callable[..., str]
+UNTRACKED = (*ONE_THREAD, "tracking=none", "trainer.max_epochs=1")
+
+
+@pytest.fixture
+def mistake(call: Call, tmp_path: Path) -> Mistake:
+    """A call that has to end in one line, which it returns without its "error: "."""
+    earlier = tmp_path / "outputs" / "runs" / "earlier" / "metrics.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text('{"test/hr@10": 0.7}')
+
+    def mistaken(*words: str, command: str = "train", home: Path | None = None) -> str:
+        finished = call(*words, command=command, home=home)
+        assert finished.status == 2, finished
+        assert "Traceback" not in finished.out
+        (line,) = finished.err.splitlines()
+        assert line.startswith("error: ")
+        assert list(earlier.parents[1].rglob("*")) == [earlier.parent, earlier]
+        assert earlier.read_text() == '{"test/hr@10": 0.7}'
+        for prepared in (tmp_path / "outputs" / "prepared").glob("*/"):
+            assert not prepared.name.startswith("."), "half made"
+        return line.removeprefix("error: ")
+
+    return mistaken
+
+
+def write(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("model=nuemf", "no model nuemf; did you mean neumf? (model: gmf, mlp, neumf)"),
+        ("model=transformer", "no model transformer (model: gmf, mlp, neumf)"),
+        ("model=", "no model (model: gmf, mlp, neumf)"),
+        ("experiment=demp", "no experiment demp; did you mean demo? (experiment: "),
+        ("data=ml-1", "no data ml-1; did you mean ml-1m or ml-"),
+        ("modle=gmf", "no option modle; did you mean model"),
+        ("data.negatvies=3", "no option data.negatvies; did you mean data.negatives"),
+        ("model=gmf model.factor=3", "no option model.factor; did you mean model.factors"),
+        ("model=gmf model.dropout=0.5", "no option model.dropout"),
+        ("--model=gmf", "no option --model=gmf: options are NAME=VALUE, such as model=gmf"),
+        ("--seed 3 model=gmf", "no option --seed: options are NAME=VALUE"),
+        ("model=gmf -m seed=0,1", "seed=0,1 stands apart from the other options: put flags"),
+        ("gmf", "can't read gmf: options are NAME=VALUE"),
+        ("data.path=a(b).csv", "can't read data.path=a(b).csv: options are NAME=VALUE"),
+        ("model=gmf,mlp", "To sweep over it, add --multirun to your command line"),
+        ("-m model=gmf,nope", "no model nope (model: gmf, mlp, neumf)"),
+    ],
+)
+def test_command_line(words: str, line: str, mistake: Mistake, tmp_path: Path) -> None:
+    assert line in mistake(*words.split())
+    assert not (tmp_path / "outputs" / "prepared").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("model.factors=abc", "model.factors=abc: Input should be a valid integer"),
+        ("model.factors=0", "model.factors=0: Input should be greater than or equal to 1"),
+        ("model.factors=1.5", "model.factors=1.5: Input should be a valid integer"),
+        ("model.dropout=1.5", "model.dropout=1.5: Input should be less than 1"),
+        ("model.layers=8", "model.layers=8: Input should be a valid list"),
+        ("model.layers=[9,4]", "model.layers=[9, 4]: the first width is shared"),
+        ("model.layers=[]", "model.layers=[]: the first width is shared"),
+        ("model.layers=[8,0]", "model.layers=[8, 0]: Input should be greater than 0"),
+        ("+model.foo=1", "no option model.foo"),
+        ("data.negatives=0", "data.negatives=0: Input should be greater than or equal to 1"),
+        ("data.batch_size=many", "data.batch_size=many: Input should be a valid integer"),
+        ("data.split=timely", "data.split=timely: Input should be 'leave-one-out', 'ratio'"),
+        ("data.candidates=some", "data.candidates=some: Input should be a valid integer"),
+        ("data.candidates=101", "data.candidates=101 is more than the catalogue allows"),
+        ("data.candidates=released", "data.candidates=released: only ncf-ml-1m and ncf-"),
+        ("data.k_core=1000", "no interactions are left after "),
+        ("data.source.n_items=10", "min_per_user=20 distinct items can't be had from n_items=10"),
+        ("optimizer.lr=fast", "optimizer.lr=fast: Input should be a valid number"),
+        ("optimizer.lr=-1", "Invalid learning rate: -1"),
+        ("l2=-1", "l2=-1: Input should be greater than or equal to 0"),
+        ("loss=squared loss.negative_weight=-1", "loss.negative_weight=-1: Input should be"),
+        ("ks=[0,10]", "ks=[0, 10]: Input should be greater than or equal to 1"),
+        ("seed=abc", "seed=abc: "),
+        ("seed=-1", "seed=-1: "),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: Input should be greater than or equal"),
+        ("trainer.precision=64", "trainer.precision=64: Input should be '32', 'bf16-mixed'"),
+    ],
+)
+def test_values(words: str, line: str, mistake: Mistake) -> None:
+    assert line in mistake(*SMALL_DATA, *UNTRACKED, *words.split())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there(mistake: Mistake) -> None:
+    line = mistake(*SMALL_DATA, "tracking=none", "trainer=gpu")
+    assert "this machine has 0 CUDA devices that torch can use; try trainer=cpu" in line
+
+
+GOOD = "user,item,rating\n" + "".join(
+    f"u{u},i{(u + i) % 9},5\n" for u in range(9) for i in range(4)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        (None, "", "data.path={file}: no such file"),
+        ("", "", "{file} is empty"),
+        ("user,item,rating\n", "", "{file} has no rows below its header"),
+        (
+            GOOD.replace(",", ";"),
+            "",
+            "{file}, line 1: only one column when split at ',': it looks separated by ';' "
+            "(data=file data.source.separator reads that)",
+        ),
+        (
+            GOOD,
+            "data.source.item_column=film",
+            "{file} has no column 'film', only 'item', 'rating', 'user'",
+        ),
+        (
+            GOOD.replace("u2,i4,5", "u2,i4,good"),
+            "data.source.rating_column=rating",
+            "{file}, line 12: rating 'good' is not a number",
+        ),
+        (
+            GOOD,
+            "data.split=global-time",
+            "data.split=global-time needs timestamps, and this data has none",
+        ),
+    ],
+)
+def test_own_files(
+    text: str | None, words: str, line: str, mistake: Mistake, tmp_path: Path
+) -> None:
+    file = tmp_path / "ratings.csv"
+    if text is not None:
+        write(file, text)
+    options = ("data=file", f"data.path={file}", *UNTRACKED, *words.split())
+    assert mistake(*options) == line.format(file=file)
+    assert text is None or file.read_text() == text
+    assert list((tmp_path / "outputs").glob("prepared/*/")) == []
+
+
+def test_own_file_not_named(mistake: Mistake) -> None:
+    line = mistake("data=file", *UNTRACKED)
+    assert line == "data=file needs data.path=<your .csv, .tsv or .parquet file>"
+
+
+def test_a_corrupt_archive(mistake: Mistake, tmp_path: Path) -> None:
+    archive = tmp_path / "ratings.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("ratings.csv", GOOD)
+    archive.write_bytes(archive.read_bytes()[:100])
+    line = mistake("data=ml-1m", f"data.path={archive}", *UNTRACKED)
+    assert line.startswith(f"{archive} is damaged (")
+    assert line.endswith("): delete it and get it again")
+
+
+def test_an_archive_of_another_checksum(mistake: Mistake, tmp_path: Path) -> None:
+    archive = write(tmp_path / "data" / "ml-1m.zip", "not what GroupLens published")
+    line = mistake("data=ml-1m", f"data.root={archive.parent}", *UNTRACKED)
+    assert line.startswith(f"{archive} is not ml-1m as released: SHA-256 expected a6898adb50b9ca05")
+    assert archive.read_text() == "not what GroupLens published"
+
+
+def test_a_test_user_who_is_not_in_train(mistake: Mistake, tmp_path: Path) -> None:
+    write(tmp_path / "ml-1m.train.rating", "0\t1\t5\t1\n0\t2\t5\t2\n1\t1\t5\t3\n1\t2\t5\t4\n")
+    write(tmp_path / "ml-1m.test.rating", "0\t0\t5\t9\n7\t0\t5\t9\n")
+    write(tmp_path / "ml-1m.test.negative", "(0,0)\t3\t4\n(7,0)\t3\t4\n")
+    line = mistake("data=ncf-ml-1m", f"data.path={tmp_path}", *UNTRACKED)
+    assert line == (
+        f"{tmp_path}/ml-1m.test.rating, line 2: user 7 is not in {tmp_path}/ml-1m.train.rating"
+    )
+
+
+def test_one_pretrained_model_is_not_enough(mistake: Mistake) -> None:
+    line = mistake(*SMALL_DATA, *UNTRACKED, "model.pretrained.gmf=somewhere")
+    assert line == "model.pretrained needs both gmf and mlp"
+
+
+def pretrained(path: Path) -> tuple[str, str]:
+    return f"model.pretrained.gmf={path}", f"model.pretrained.mlp={path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("nowhere", "no run folder {path}"),
+        ("nowhere.ckpt", "no checkpoint at {path}"),
+        ("empty", "{path} is not a run's folder: it has no config.yaml"),
+        ("text.ckpt", "{path} is not a checkpoint of this project"),
+        ("numbers.ckpt", "{path} is not a checkpoint of this project"),
+    ],
+)
+def test_no_checkpoint(name: str, line: str, mistake: Mistake, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "text.ckpt", "weights")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "numbers.ckpt")
+    path = tmp_path / name
+    assert mistake(*SMALL_DATA, *UNTRACKED, *pretrained(path)) == line.format(path=path)
+
+
+def test_a_checkpoint_of_another_model(trained: TrainedHome, mistake: Mistake) -> None:
+    line = mistake(*SMALL_DATA, *UNTRACKED, *pretrained(trained.run.folder))
+    assert line.startswith("model.pretrained wants a gmf and an mlp, but ")
+
+
+def test_a_checkpoint_of_other_data(trained: TrainedHome, mistake: Mistake) -> None:
+    larger = ("data.source.n_users=201", *pretrained(trained.run.folder))
+    line = mistake(*SMALL_DATA, *UNTRACKED, *larger)
+    assert line == (
+        f"{trained.run.folder}/checkpoints/best.ckpt was trained on 200 users and 100 items, "
+        "but this data has 201 and 100"
+    )
+
+
+def test_checkpoints_of_other_sizes(call: Call, mistake: Mistake) -> None:
+    def part(model: str, *words: str) -> Path:
+        finished = call(*SMALL_DATA, *UNTRACKED, f"model={model}", *words)
+        assert finished.status == 0
+        return finished.folder
+
+    gmf, mlp = part("gmf", "model.factors=4"), part("mlp")
+    words = (f"model.pretrained.gmf={gmf}", f"model.pretrained.mlp={mlp}")
+    line = mistake(*SMALL_DATA, *UNTRACKED, *words)
+    assert line.startswith("model.pretrained.gmf doesn't fit: it has user.weight (200, 4), ")
+    assert "this model needs user.weight (200, 8), " in line
+
+
+def test_an_output_folder_that_can_t_be_made(mistake: Mistake, tmp_path: Path) -> None:
+    file = write(tmp_path / "file", "precious")
+    line = mistake(*SMALL_DATA, *UNTRACKED, f"hydra.run.dir={file}/run")
+    assert line == f"Not a directory: {file}/run"
+    assert file.read_text() == "precious"
+
+
+def test_a_cache_that_can_t_be_written(mistake: Mistake, tmp_path: Path) -> None:
+    file = write(tmp_path / "file", "precious")
+    assert str(file) in mistake(*SMALL_DATA, *UNTRACKED, f"data.cache={file}/prepared")
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize("place", ["", "/file/mlflow.db", "/file"])
+def test_a_database_that_can_t_be_opened(place: str, mistake: Mistake, tmp_path: Path) -> None:
+    file = write(tmp_path / "file", "precious " * 500)
+    uri = f"sqlite:///{tmp_path}{place}"
+    line = mistake(*TINY, f"tracking.uri={uri}")
+    assert line.startswith(f"tracking.uri={uri} can't be used: ")
+    assert line.endswith("give another, or tracking=none")
+    assert file.read_text() == "precious " * 500
+
+
+def test_evaluating_nothing(mistake: Mistake, tmp_path: Path) -> None:
+    assert mistake(command="evaluate") == "run=... must be given; --help says what it is"
+    assert mistake("rnu=1", command="evaluate") == "no option rnu; did you mean run?"
+    line = mistake(f"run={tmp_path}", command="evaluate")
+    assert line == f"{tmp_path} is not a run's folder: it has no config.yaml"
+
+
+def test_a_bug_is_no_mistake(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Finished:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("src.experiment.make_datamodule", broken)
+    with pytest.raises(ZeroDivisionError):
+        call(*SMALL_DATA, *UNTRACKED)

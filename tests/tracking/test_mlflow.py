@@ -1,0 +1,222 @@
+"""What runs leave in MLflow: read back with its own client."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from src.errors import UserError
+from src.tracking.mlflow import MLflowTracker, find_run_folder
+from tests.commands import TINY
+
+if TYPE_CHECKING:
+    from tests.conftest import Call, TrainedHome
+
+
+@pytest.fixture(scope="module")
+def client(trained: TrainedHome) -> MlflowClient:
+    return MlflowClient(trained.uri)
+
+
+@pytest.fixture(scope="module")
+def run(trained: TrainedHome, client: MlflowClient) -> Run:
+    """The tiny run of the session."""
+    return client.get_run(trained.run.run_id)
+
+
+def tracker(trained: TrainedHome, experiment: str, **more: Any) -> MLflowTracker:
+    artifacts = f"{trained.home}/outputs/mlartifacts"
+    return MLflowTracker(
+        **{
+            "uri": trained.uri,
+            "experiment": experiment,
+            "run_name": "r",
+            "artifacts": artifacts,
+            **more,
+        }
+    )
+
+
+def runs_of(client: MlflowClient, experiment: str) -> list[Run]:
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return client.search_runs([found.experiment_id], order_by=["attributes.start_time"])
+
+
+def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> set[str]:
+    return {file.path for file in client.list_artifacts(run_id, folder)}
+
+
+def test_a_run_that_ends_well(run: Run) -> None:
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "neumf"
+    assert run.info.end_time >= run.info.start_time
+
+
+def test_params_are_the_whole_configuration_flattened(run: Run) -> None:
+    params = run.data.params
+    assert params["model.factors"] == "8"
+    assert params["model.name"] == "neumf"
+    assert params["data.source.n_users"] == "200"
+    assert params["data.candidates"] == "20"
+    assert params["ks"] == "[1, 10]"
+    assert params["trainer.max_epochs"] == "2"
+    assert params["optimizer.lr"] == "0.001"
+    assert not [value for value in params.values() if "${" in value]
+
+
+def test_metrics_have_a_point_for_each_epoch(
+    trained: TrainedHome, client: MlflowClient, run: Run
+) -> None:
+    history = pd.read_csv(trained.run.folder / "history.csv")
+    for name in ("val/ndcg@10", "val/hr@1", "train/loss", "train/lr"):
+        points = client.get_metric_history(run.info.run_id, name.replace("@", "_at_"))
+        by_step = {point.step: point.value for point in points}
+        expected = dict(enumerate(history[name]))
+        assert by_step == pytest.approx(expected, rel=1e-6)
+        assert len(points) == len(expected)
+
+
+def test_the_results_are_metrics_too(trained: TrainedHome, run: Run) -> None:
+    measured = pd.read_json(trained.run.folder / "metrics.json", typ="series")
+    for name, value in measured.items():
+        # the selected epoch's, beside the curve by epoch
+        shown = f"best/{name}" if str(name).startswith("val/") else str(name)
+        assert run.data.metrics[shown.replace("@", "_at_")] == pytest.approx(value)
+
+
+def test_tags_say_where_it_comes_from(trained: TrainedHome, run: Run) -> None:
+    tags = run.data.tags
+    fingerprint = tags["data_fingerprint"]
+    prepared = trained.home / "outputs" / "prepared" / f"synthetic-{fingerprint[:16]}"
+    assert (prepared / "fingerprint").read_text() == fingerprint
+    assert re.fullmatch("[0-9a-f]{40}(-dirty)?|unknown", tags["git_commit"])
+    assert tags["protocol"] == "leave-one-out"
+    assert (tags["model"], tags["data"], tags["seed"]) == ("neumf", "synthetic", "0")
+    assert tags["output_folder"] == str(trained.run.folder)
+    assert tags["overrides"] == " ".join(TINY)
+    assert "sweep" not in tags
+    assert "error" not in tags
+
+
+def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> None:
+    assert artifacts(client, run.info.run_id) == {
+        "checkpoints",
+        "config.yaml",
+        "curves.png",
+        "history.csv",
+        "metrics.json",
+        "per_user.parquet",
+        "train.log",
+    }
+    assert artifacts(client, run.info.run_id, "checkpoints") == {
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    }
+
+
+def test_artifacts_lie_beside_the_database(trained: TrainedHome, run: Run) -> None:
+    folder = trained.home / "outputs" / "mlartifacts" / run.info.run_id / "artifacts"
+    assert (folder / "checkpoints" / "best.ckpt").is_file()
+    assert run.info.artifact_uri == folder.as_uri()
+
+
+def test_a_run_that_fails_says_why(trained: TrainedHome, client: MlflowClient, call: Call) -> None:
+    experiment = "tracking.experiment=failing"
+    finished = call(*TINY, experiment, "data.candidates=90", home=trained.home)
+    assert finished.status == 2
+    (run,) = runs_of(client, "failing")
+    assert run.info.status == "FAILED"
+    assert finished.err == f"error: {run.data.tags['error']}\n"
+    assert run.data.tags["error"].startswith("data.candidates=90 is more than the catalogue allows")
+    assert run.data.params["data.candidates"] == "90"
+    assert "config.yaml" in artifacts(client, run.info.run_id)
+
+
+def test_long_params_stay_whole(trained: TrainedHome, client: MlflowClient) -> None:
+    layers = list(range(1000, 1200))
+    with tracker(trained, "long") as one:
+        one.log_params({"model": {"layers": layers}, "path": "x" * 7000})
+        one.set_tags({"overrides": "y" * 7000})
+    run = client.get_run(one.run_id)
+    assert run.data.params["model.layers"] == str(layers)
+    assert len(str(layers)) == 1200
+    assert run.data.params["path"] == "x" * 5997 + "..."
+    assert run.data.tags["overrides"] == "y" * 4997 + "..."
+
+
+def test_more_params_than_mlflow_takes_at_once(trained: TrainedHome, client: MlflowClient) -> None:
+    with tracker(trained, "many") as one:
+        one.log_params({f"p{i}": i for i in range(250)})
+    assert client.get_run(one.run_id).data.params == {f"p{i}": str(i) for i in range(250)}
+
+
+def test_a_deleted_experiment_comes_back(trained: TrainedHome, client: MlflowClient) -> None:
+    with tracker(trained, "deleted"):
+        pass
+    experiment = client.get_experiment_by_name("deleted")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    with tracker(trained, "deleted"):
+        pass
+    assert len(runs_of(client, "deleted")) == 2
+
+
+def test_readers_don_t_block_the_writer(trained: TrainedHome) -> None:
+    connection = sqlite3.connect(trained.uri.removeprefix("sqlite:///"))
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("sqlite:///{tmp}", "unable to open database file"),
+        ("sqlite:///{tmp}/text", "file is not a database"),
+        ("sqlite:///{tmp}/text/mlflow.db", "File exists"),
+        ("nonsense://x", "unsupported URI"),
+        ("postgresql+nonsense://x/y", "Can't load plugin"),
+    ],
+)
+def test_a_store_that_can_t_be_opened(uri: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database " * 100)
+    uri = uri.format(tmp=tmp_path)
+    started = time.monotonic()
+    with pytest.raises(UserError) as error:
+        MLflowTracker(uri, "e", "r")
+    # MLflow alone tries for minutes
+    assert time.monotonic() - started < 30
+    assert str(error.value).startswith(f"tracking.uri={uri} can't be used: ")
+    assert reason in str(error.value)
+    assert str(error.value).endswith("give another, or tracking=none")
+    assert (tmp_path / "text").read_text() == "no database " * 100
+
+
+def test_find_run_folder(trained: TrainedHome, tmp_path: Path) -> None:
+    assert find_run_folder(trained.run.run_id, trained.uri) == trained.run.folder
+    assert find_run_folder("0123abc", trained.uri) is None
+    assert find_run_folder("0123abc", f"sqlite:///{tmp_path}/none.db") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_find_a_run_whose_folder_is_gone(trained: TrainedHome) -> None:
+    with tracker(trained, "gone", tags={"output_folder": "/nowhere/run"}) as one:
+        pass
+    with pytest.raises(UserError, match=f"{one.run_id} wrote to /nowhere/run, which is gone"):
+        find_run_folder(one.run_id, trained.uri)
+
+
+def test_no_tracking_leaves_no_database(call: Call, tmp_path: Path) -> None:
+    finished = call(*TINY, "trainer.max_epochs=1", "tracking=none")
+    assert finished.status == 0
+    assert "\ntracking" not in finished.out
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == {"prepared"}
+    assert (finished.folder / "metrics.json").is_file()
