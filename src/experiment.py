@@ -145,15 +145,15 @@ def make_module(
 ) -> RecommenderModule:
     """The module that trains `model` as the options say."""
     scheduler = options["scheduler"]
-    judging = check(RecommenderModule, {"l2": options["l2"], "ks": options["ks"]}, "")
-    judging["ks"] = _cutoffs(judging["ks"], data)
+    own = check(RecommenderModule, {key: options[key] for key in ("l2", "gradient_clip", "ks")}, "")
+    own["ks"] = _cutoffs(own["ks"], data)
     return RecommenderModule(
         model,
         build_partial(options["loss"], "loss"),
         build_partial(options["optimizer"], "optimizer"),
         build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
-        **judging,
-        monitor=_monitor(options["protocol"], judging["ks"]),
+        **own,
+        monitor=_monitor(options["protocol"], own["ks"]),
         seed=options["seed"],
         rebuild={
             "model": options["model"],

@@ -16,6 +16,10 @@ from src.data.unseen import UnseenItems
 POSITIVES_PER_BLOCK = 1 << 16
 
 
+# Lightning's own work costs more than a step on a small batch: it is handed this many at a time.
+STEPS_PER_CALL = 16
+
+
 class Batch(NamedTuple):
     """Positives with their negatives, grouped: a user's row is read once for its 1+k examples."""
 
@@ -58,6 +62,8 @@ class TrainingStream:
         self.rank, self.world_size = rank, world_size
         self.positives_per_batch = max(1, batch_size // (1 + negatives))
         self.n_positives = -(-len(users) // world_size)
+        # DDP synchronizes gradients once a call
+        self.steps_per_call = STEPS_PER_CALL if world_size == 1 else 1
         self.steps_per_block = max(1, POSITIVES_PER_BLOCK // self.positives_per_batch)
         self.epoch = 0
         self._order: tuple[int, Tensor] | None = None
@@ -76,14 +82,20 @@ class TrainingStream:
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def __len__(self) -> int:
+    @property
+    def n_steps(self) -> int:
         """Steps an epoch."""
         return -(-self.n_positives // self.positives_per_batch)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __len__(self) -> int:
+        """How many lists of batches an epoch has."""
+        return -(-self.n_steps // self.steps_per_call)
+
+    def __iter__(self) -> Iterator[list[Batch]]:
         # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
-        for step in range(len(self)):
-            yield self.batch(self.epoch, step)
+        for first in range(0, self.n_steps, self.steps_per_call):
+            last = min(first + self.steps_per_call, self.n_steps)
+            yield [self.batch(self.epoch, step) for step in range(first, last)]
 
     def batch(self, epoch: int, step: int) -> Batch:
         """The batch of that step; the last of an epoch may be smaller."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
+from src.data.stream import TrainingStream
 from src.training.module import RecommenderModule
 
 Epoch = dict[str, float]
@@ -79,6 +80,9 @@ class EpochBar(TQDMProgressBar):
         width = len(str(trainer.max_epochs))
         number = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
         self.train_progress_bar.set_description(f"epoch {number}")
+        # Lightning counts lists of batches; shown are batches
+        stream = cast("TrainingStream", trainer.train_dataloader)
+        self.train_progress_bar.unit_scale = stream.steps_per_call
 
     def on_train_end(self, *args: Any) -> None:
         """The lines above say it all by then."""

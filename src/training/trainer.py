@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import pytorch_lightning as pl
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
@@ -25,10 +25,9 @@ def make_trainer(
     logger: Logger | None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     devices: Annotated[int, Ge(1)] = 1,
-    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32",
+    precision: Literal["32", "bf16-mixed"] = "32",
     max_epochs: Annotated[int, Ge(1)] = 30,
     patience: Annotated[int, Ge(1)] | None = 5,
-    gradient_clip: Annotated[float, Gt(0)] | None = None,
     threads: Annotated[int, Ge(1)] | None = None,
 ) -> pl.Trainer:
     """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
@@ -53,13 +52,12 @@ def make_trainer(
     if patience is not None:
         callbacks.append(EarlyStopping(monitor, mode="max", patience=patience))
     if on_terminal:
-        callbacks.append(EpochBar(refresh_rate=50, leave=False))
+        callbacks.append(EpochBar(refresh_rate=4, leave=False))
     return pl.Trainer(
         accelerator=accelerator,
         devices=devices,
         precision=precision,
         max_epochs=max_epochs,
-        gradient_clip_val=gradient_clip,
         logger=logger or False,
         callbacks=callbacks,
         # a GPU's fast atomic additions would make two runs of one seed differ

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def toy(cache: Path, seen: list[list[int]] = SEEN, **options: Any) -> Interactio
 def epoch(stream: TrainingStream, number: int) -> tuple[Tensor, Tensor]:
     """Users and items of all batches."""
     stream.set_epoch(number)
-    users, items = zip(*stream, strict=True)
+    users, items = zip(*chain.from_iterable(stream), strict=True)
     return torch.cat(users), torch.cat(items)
 
 
@@ -54,7 +55,7 @@ def test_loaders_work_without_a_trainer(tmp_path: Path) -> None:
     data = toy(tmp_path, negatives=4, batch_size=10)
     data.prepare_data()
     users, items = epoch(data.train_dataloader(), 0)
-    assert len(data.train_dataloader()) == 3  # five training positives, two a batch
+    assert data.train_dataloader().n_steps == 3  # five training positives, two a batch
     assert sorted(zip(users.tolist(), items[:, 0].tolist(), strict=True)) == [
         (0, 0),
         (0, 1),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from itertools import combinations
+from itertools import chain, combinations
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def make_stream(
 
 
 def whole_epoch(stream: TrainingStream, epoch: int) -> Batch:
-    batches = [stream.batch(epoch, step) for step in range(len(stream))]
+    batches = [stream.batch(epoch, step) for step in range(stream.n_steps)]
     return Batch(
         torch.cat([batch.users for batch in batches]), torch.cat([batch.items for batch in batches])
     )
@@ -46,7 +46,7 @@ def test_any_order_of_calls_gives_the_same_batches(
 ) -> None:
     monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
     stream = make_stream()
-    calls = [(epoch, step) for epoch in range(3) for step in range(len(stream))]
+    calls = [(epoch, step) for epoch in range(3) for step in range(stream.n_steps)]
     expected = {call: make_stream().batch(*call) for call in calls}
     for call in random.Random(0).sample(calls * 3, len(calls) * 3):
         assert equal(stream.batch(*call), expected[call])
@@ -114,8 +114,8 @@ def test_batch_size_counts_positives_and_negatives(
 ) -> None:
     monkeypatch.setattr("src.data.stream.POSITIVES_PER_BLOCK", block)
     stream = make_stream(negatives=negatives, batch_size=batch_size)
-    assert len(stream) == len(sizes)
-    batches = [stream.batch(0, step) for step in range(len(stream))]
+    assert stream.n_steps == len(sizes)
+    batches = [stream.batch(0, step) for step in range(stream.n_steps)]
     assert [tuple(batch.users.shape) for batch in batches] == [(size,) for size in sizes]
     assert [tuple(batch.items.shape) for batch in batches] == [(n, 1 + negatives) for n in sizes]
     assert stream.n_examples == 10 * (1 + negatives)
@@ -125,17 +125,31 @@ def test_iterating_gives_the_batches_of_the_epoch_that_was_set() -> None:
     stream = make_stream()
     for epoch in (0, 3, 1):
         stream.sampler.set_epoch(epoch)
-        batches = list(stream)
-        assert len(batches) == len(stream)
-        for step, batch in enumerate(batches):
+        lists = list(stream)
+        assert len(lists) == len(stream)
+        for step, batch in enumerate(chain.from_iterable(lists)):
             assert equal(batch, make_stream().batch(epoch, step))
+        assert step == stream.n_steps - 1
+
+
+def test_lists_are_full_but_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.data.stream.STEPS_PER_CALL", 3)
+    stream = make_stream()
+    sizes = [len(batches) for batches in stream]
+    assert sizes == [3] * (stream.n_steps // 3) + [stream.n_steps % 3] * (stream.n_steps % 3 > 0)
+    assert len(stream) == len(sizes)
+
+
+def test_several_ranks_take_one_step_a_call() -> None:
+    stream = make_stream(world_size=2)
+    assert {len(batches) for batches in stream} == {1}
 
 
 def test_the_epoch_may_be_set_after_the_iterator_was_asked_for() -> None:
     stream = make_stream()
-    batches = iter(stream)  # as Lightning does when it resumes
+    lists = iter(stream)  # as Lightning does when it resumes
     stream.set_epoch(2)
-    for step, batch in enumerate(batches):
+    for step, batch in enumerate(chain.from_iterable(lists)):
         assert equal(batch, make_stream().batch(2, step))
 
 

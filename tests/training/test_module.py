@@ -42,12 +42,10 @@ def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     module = RecommenderModule(model(), bce, partial(torch.optim.Adam, lr=0.02))
     optimizer = module.configure_optimizers()
     for epoch in range(400):
-        for step, batch in enumerate(stream):
-            del step
+        for step in range(stream.n_steps):
             optimizer.zero_grad()
-            module.training_step(batch, 0).backward()
+            module.loss_of(stream.batch(epoch, step)).backward()
             optimizer.step()
-        stream.set_epoch(epoch)
     probability = module.model.score_all(torch.arange(4)).sigmoid()
     assert (probability[TOY == 1] > 0.95).all()
     assert (probability[TOY == 0] < 0.05).all()
@@ -192,13 +190,24 @@ def test_reported_loss_is_the_mean_over_examples_without_l2(tmp_path: Path) -> N
     items = torch.tensor([[0, 1, 2], [3, 1, 0]])
     from src.data.stream import Batch
 
-    with_l2 = module.training_step(Batch(users, items), 0)
-    module.training_step(Batch(users[:1], items[:1]), 1)
+    with_l2 = module.loss_of(Batch(users, items))
+    module.loss_of(Batch(users[:1], items[:1]))
     logits = model(users, items)
     expected = (squared(logits) * 6 + squared(logits[:1]) * 3) / 9
     assert module.running_loss() == pytest.approx(expected.item())
     norms = 10 * model.squared_norms(users, items)
     assert with_l2.item() == pytest.approx((squared(logits) + norms).item())
+
+
+def test_steps_are_counted_one_by_one(tmp_path: Path) -> None:
+    trainer, _ = fit(tmp_path, 2)
+    assert trainer.global_step == 2 * trainer.train_dataloader.n_steps
+
+
+def test_gradient_is_clipped(tmp_path: Path) -> None:
+    _, module = fit(tmp_path, 1, gradient_clip=1e-3)
+    norms = [p.grad.norm() for p in module.parameters() if p.grad is not None]
+    assert torch.stack(norms).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_plateau_scheduler_watches_the_selecting_metric(tmp_path: Path) -> None:
