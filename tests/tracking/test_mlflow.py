@@ -57,7 +57,7 @@ def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> s
 
 def test_a_run_that_ends_well(run: Run) -> None:
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "neumf"
+    assert run.info.run_name == "neumf seed 0"
     assert run.info.end_time >= run.info.start_time
 
 
