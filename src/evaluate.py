@@ -17,7 +17,7 @@ def evaluate(cfg: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from src import experiment
+    from src import assembly, experiment
     from src.build import check
     from src.results import print_results
     from src.runs import BEST, find_run
@@ -26,15 +26,15 @@ def evaluate(cfg: DictConfig) -> None:
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     run = find_run(str(cfg.run), cfg.tracking)
-    options: experiment.Options = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[assignment]
+    options: assembly.Options = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[assignment]
     for key, value in cfg.data.items():
         if value is not None:
             options["data"][key] = value
             if key in options["data"]["source"]:
                 options["data"]["source"][key] = value
-    data = experiment.make_datamodule(options)
+    data = assembly.make_datamodule(options)
     model = load_model(run / BEST, data.prepared.n_users, data.prepared.n_items)
-    module = experiment.make_module(options, model, data)
+    module = assembly.make_module(options, model, data)
     trainer = make_trainer(
         folder, module.monitor, None, **check(make_trainer, cfg.trainer, "trainer")
     )

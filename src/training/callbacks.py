@@ -49,10 +49,6 @@ class EpochHistory(Callback):
         if trainer.is_global_zero:
             _print_above_bar(trainer, _line(self.epochs[-1], trainer.max_epochs, module))
 
-    def best(self, monitor: str) -> Epoch:
-        """The epoch that the checkpoint was kept of: the first with the highest `monitor`."""
-        return max(self.epochs, key=lambda epoch: epoch[monitor])
-
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs}
 
@@ -67,11 +63,10 @@ class EpochBar(TQDMProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         assert isinstance(pl_module, RecommenderModule)
-        part = pl_module.judged_part
         shown = {
-            f"{part} {name}": f"{trainer.callback_metrics[f'{part}/{name}']:.4f}"
-            for name in ("hr@10", "ndcg@10")
-            if f"{part}/{name}" in trainer.callback_metrics
+            name.replace("/", " "): f"{value:.4f}"
+            for name, value in pl_module.judged.items()
+            if name.endswith(("/hr@10", "/ndcg@10"))
         }
         return {"loss": f"{pl_module.running_loss():.4f}", **shown}
 

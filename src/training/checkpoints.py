@@ -20,9 +20,9 @@ def make_model(options: Mapping[str, Any], n_users: int, n_items: int) -> Recomm
     return build(options, "model", n_users=n_users, n_items=n_items)
 
 
-def rebuild_facts(options: Mapping[str, Any], n_users: int, n_items: int) -> dict[str, Any]:
-    """What a checkpoint must hold, beside the weights, for `load_model` to work."""
-    return {"model": dict(options), "n_users": n_users, "n_items": n_items}
+def epoch_of(checkpoint: Path) -> int:
+    """The epoch, from 0, after which the checkpoint was written."""
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
 
 
 def load_model(checkpoint: Path, n_users: int, n_items: int) -> Recommender:
