@@ -32,12 +32,11 @@ def evaluate(cfg: DictConfig) -> None:
             options["data"][key] = value
             if key in options["data"]["source"]:
                 options["data"]["source"][key] = value
+    monitor = options["protocol"]["monitor"]
+    trainer = make_trainer(folder, monitor, None, **check(make_trainer, cfg.trainer, "trainer"))
     data = assembly.make_datamodule(options)
     model = load_model(run / BEST, data.prepared.n_users, data.prepared.n_items)
     module = assembly.make_module(options, model, data)
-    trainer = make_trainer(
-        folder, module.monitor, None, **check(make_trainer, cfg.trainer, "trainer")
-    )
     metrics = experiment.test(trainer, module, data, folder, checkpoint=None)
     experiment.write_metrics(folder, metrics)
     print_results(options, metrics, folder, location=None)

@@ -52,13 +52,14 @@ def run(cfg: DictConfig, folder: Path, tags: Options) -> float:
 
 def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[str, float]:
     seed_everything(options)
+    monitor = options["protocol"]["monitor"]
+    trainer = make_trainer(
+        folder, monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
+    )
     data = make_datamodule(options)
     tracker.set_tags({"data_fingerprint": data.prepared.fingerprint})
     model = initial_model(options, data)
     module = make_module(options, model, data)
-    trainer = make_trainer(
-        folder, module.monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
-    )
     started = time.perf_counter()
     with _ctrl_c():
         trainer.fit(module, datamodule=data)

@@ -13,8 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import torch
 
 from tests.commands import TINY, Finished, train
+
+# Threads that wait for each other make tiny tensors slow wherever the cores have other work
+torch.set_num_threads(1)
+
+# A shell's background job ignores Ctrl-C, and so would the commands that tests start and interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from tests.commands import TINY, finish, start
+from tests.commands import ONE_THREAD, SMALL_DATA, TINY, finish, start
 
 if TYPE_CHECKING:
     from tests.conftest import Call, TrainedHome
@@ -208,3 +208,31 @@ def test_evaluation_of_an_unknown_run(trained: TrainedHome, call: Call) -> None:
     assert finished.err == (
         f"error: 0123abc is neither a folder nor an MLflow run in {trained.uri}\n"
     )
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "optimizer=sgd",
+        "optimizer=adagrad",
+        "optimizer=rmsprop",
+        "scheduler=cosine",
+        "scheduler=exponential",
+        "scheduler=step",
+        "scheduler=plateau",
+        "loss=squared",
+        "data.split=ratio",
+        "data.split=global-time",
+        "data.popularity_power=0.75",
+        "data.candidates=all",
+        "l2=0.001",
+        "gradient_clip=1.0",
+        "trainer.precision=bf16-mixed",
+        "protocol=ncf2017",
+    ],
+)
+def test_every_choice_trains(call: Call, choice: str) -> None:
+    ended = call(*SMALL_DATA, *ONE_THREAD, "trainer.max_epochs=1", "tracking=none", choice)
+    assert ended.status == 0, ended.err
+    metrics = json.loads((ended.folder / "metrics.json").read_text())
+    assert 0 < metrics["test/hr@10"] <= 1

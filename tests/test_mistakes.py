@@ -101,7 +101,7 @@ def test_command_line(words: str, line: str, mistake: Mistake, tmp_path: Path) -
         ("seed=abc", "seed=abc: "),
         ("seed=-1", "seed=-1: "),
         ("trainer.max_epochs=0", "trainer.max_epochs=0: Input should be greater than or equal"),
-        ("trainer.precision=64", "trainer.precision=64: Input should be '32', 'bf16-mixed'"),
+        ("trainer.precision=64", "trainer.precision=64: Input should be '32' or 'bf16-mixed'"),
     ],
 )
 def test_values(words: str, line: str, mistake: Mistake) -> None:

@@ -28,7 +28,7 @@ def make_trainer(
     precision: Literal["32", "bf16-mixed"] = "32",
     max_epochs: Annotated[int, Ge(1)] = 30,
     patience: Annotated[int, Ge(1)] | None = 5,
-    threads: Annotated[int, Ge(1)] | None = None,
+    threads: Annotated[int, Ge(1)] | None = 1,
 ) -> pl.Trainer:
     """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
