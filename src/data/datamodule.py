@@ -41,7 +41,7 @@ class InteractionDataModule(pl.LightningDataModule):
         split_seed: Annotated[int, Ge(0)] = 0,
         negatives: Annotated[int, Ge(1)] = 4,
         popularity_power: Annotated[float, Ge(0)] = 0.0,
-        batch_size: Annotated[int, Ge(1)] = 1024,
+        batch_size: Annotated[int, Ge(1)] = 256,
     ) -> None:
         """The options are explained in conf/train.yaml, under `data`."""
         super().__init__()
