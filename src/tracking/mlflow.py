@@ -25,6 +25,8 @@ PARAMS_PER_CALL = 100
 
 SQLITE = "sqlite:///"
 
+log = logging.getLogger(__name__)
+
 
 class MLflowTracker(Tracker):
     """One MLflow run."""
@@ -43,11 +45,8 @@ class MLflowTracker(Tracker):
         the store can't be opened.
         """
         _hurry(uri)
-        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
-        from sqlalchemy.exc import SQLAlchemyError
 
-        trouble = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
         try:
             with _creating(uri):
                 self.client = MlflowClient(uri)
@@ -55,12 +54,13 @@ class MLflowTracker(Tracker):
             run = self.client.create_run(
                 experiment_id, run_name=run_name, tags=_strings(tags or {})
             )
-        except trouble as error:
+        except _trouble() as error:
             raise UserError(
                 f"tracking.uri={uri} can't be used: {_first_line(error)}; "
                 "give another, or tracking=none"
             ) from error
         self.uri, self.experiment_name = uri, experiment
+        self.incomplete = False
         self.run_id = run.info.run_id
         self.logger = MLflowLogger(self)
 
@@ -77,13 +77,15 @@ class MLflowTracker(Tracker):
             for key, value in flatten(params).items()
         ]
         for first in range(0, len(listed), PARAMS_PER_CALL):
-            self.client.log_batch(self.run_id, params=listed[first : first + PARAMS_PER_CALL])
+            with self._forgiving():
+                self.client.log_batch(self.run_id, params=listed[first : first + PARAMS_PER_CALL])
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         from mlflow.entities import RunTag
 
         listed = [RunTag(key, value) for key, value in _strings(tags).items()]
-        self.client.log_batch(self.run_id, tags=listed)
+        with self._forgiving():
+            self.client.log_batch(self.run_id, tags=listed)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Logs all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
@@ -91,20 +93,38 @@ class MLflowTracker(Tracker):
 
         now = int(time.time() * 1000)
         listed = [Metric(_allowed(name), value, now, step) for name, value in metrics.items()]
-        self.client.log_batch(self.run_id, metrics=listed)
+        with self._forgiving():
+            self.client.log_batch(self.run_id, metrics=listed)
 
     def log_files(self, folder: Path) -> None:
-        """Copies the folder's visible files and folders to the run's artifacts."""
+        """Copies the folder's files to the run's artifacts, but not those of runs within it."""
         for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or (path / "config.yaml").exists():
                 continue
-            if path.is_dir():
-                self.client.log_artifacts(self.run_id, str(path), path.name)
-            else:
-                self.client.log_artifact(self.run_id, str(path))
+            with self._forgiving():
+                if path.is_dir():
+                    self.client.log_artifacts(self.run_id, str(path), path.name)
+                else:
+                    self.client.log_artifact(self.run_id, str(path))
 
     def finish(self, status: str) -> None:
-        self.client.set_terminated(self.run_id, status)
+        self.set_tags({"status": status})
+        with self._forgiving():
+            self.client.set_terminated(self.run_id, status)
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """A store that fails once the run is under way costs the record, not the run."""
+        try:
+            yield
+        except _trouble() as error:
+            if not self.incomplete:
+                log.warning(
+                    "%s: the record in %s is incomplete; the output folder has everything",
+                    _first_line(error),
+                    self.uri,
+                )
+            self.incomplete = True
 
 
 class MLflowLogger(Logger):
@@ -164,6 +184,14 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     if known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     return known.experiment_id
+
+
+def _trouble() -> tuple[type[Exception], ...]:
+    """What a store that can't be reached or written raises."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from src.errors import UserError
@@ -220,3 +221,39 @@ def test_no_tracking_leaves_no_database(call: Call, tmp_path: Path) -> None:
     assert "\ntracking" not in finished.out
     assert {path.name for path in (tmp_path / "outputs").iterdir()} == {"prepared"}
     assert (finished.folder / "metrics.json").is_file()
+
+
+def test_store_that_fails_under_way_costs_the_record_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db", "data", "run")
+
+    def fail(*_: object, **__: object) -> None:
+        raise MlflowException("server is gone")
+
+    for call in ("log_batch", "log_artifact", "set_terminated"):
+        monkeypatch.setattr(tracker.client, call, fail)
+    (tmp_path / "metrics.json").touch()
+    with tracker:
+        tracker.log_params({"a": 1})
+        tracker.log_metrics({"val/hr@10": 0.5})
+        tracker.log_files(tmp_path)
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [record.getMessage() for record in warnings] == [
+        f"server is gone: the record in sqlite:///{tmp_path}/mlflow.db is incomplete; "
+        "the output folder has everything"
+    ]
+
+
+def test_runs_within_a_run_keep_their_files_to_themselves(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MLflowTracker(uri, "data", "run", artifacts=str(tmp_path / "artifacts"))
+    folder = tmp_path / "run"
+    for file in ("metrics.json", "checkpoints/best.ckpt", "pretrain-gmf/config.yaml", ".hydra/x"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    with tracker:
+        tracker.log_files(folder)
+    kept = sorted(artifact.path for artifact in tracker.client.list_artifacts(tracker.run_id))
+    assert kept == ["checkpoints", "metrics.json"]
+    assert tracker.client.get_run(tracker.run_id).data.tags["status"] == "FINISHED"
