@@ -46,7 +46,7 @@ def make_module(
     own["ks"] = _cutoffs(own["ks"], data)
     return RecommenderModule(
         model,
-        build_partial(options["loss"], "loss"),
+        build(options["loss"], "loss"),
         build_partial(options["optimizer"], "optimizer"),
         build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
         **own,

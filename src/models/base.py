@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from src.models.table import Table
+
 # Pairs that score_all scores at a time; bounds the memory of the widest intermediate.
 PAIRS_PER_CHUNK = 1 << 18
+
+
+class Loss(Protocol):
+    """A loss on grouped logits [P, 1+k], the positive in column 0."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Scalar."""
+
+    def gradient(self, logits: Tensor) -> Tensor:
+        """Of that scalar, [P, 1+k]."""
 
 
 class Recommender(nn.Module):
@@ -18,19 +31,31 @@ class Recommender(nn.Module):
     `score_all`.
     """
 
+    explicit = False
+    """Whether `differentiate` is there, which trains small batches faster than autograd."""
+
     def __init__(self, n_users: int, n_items: int) -> None:
         super().__init__()
         self.n_users, self.n_items = n_users, n_items
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        """Logits of users int64 [..., 1 or C] with items [..., 1 or C], broadcast together."""
+        """Logits of users int64 [..., P] with items [..., P], broadcast together."""
         raise NotImplementedError
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Logits: users [P] with items [P] -> [P], or users [P] with items [P, C] -> [P, C]."""
         if items.dim() == users.dim() + 1:
-            return self.score(users[:, None], items)
+            # column by column, because torch broadcasts fastest over a leading dimension
+            return self.score(users, items.t()).t()
         return self.score(users, items)
+
+    def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
+        """The loss of a grouped batch; sets every gradient as autograd would, only faster.
+
+        users [P], items [P, 1+k] -> loss(forward(users, items)), a scalar. The gradients are those
+        of that loss + l2 * squared_norms(users, items), and replace what was there.
+        """
+        raise NotImplementedError
 
     def score_all(self, users: Tensor) -> Tensor:
         """Logits of every item: users [P] -> [P, n_items], in chunks of users."""
@@ -38,13 +63,13 @@ class Recommender(nn.Module):
         step = max(1, PAIRS_PER_CHUNK // self.n_items)
         return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
 
-    def user_embeddings(self) -> Iterator[nn.Embedding]:
-        """The user tables, for L2 regularization."""
-        return iter(())
+    def user_tables(self) -> Sequence[Table]:
+        """What is looked up by user id."""
+        return []
 
-    def item_embeddings(self) -> Iterator[nn.Embedding]:
-        """The item tables, for L2 regularization."""
-        return iter(())
+    def item_tables(self) -> Sequence[Table]:
+        """What is looked up by item id."""
+        return []
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
         """Mean over the batch's examples of the squared norms of the rows each one reads; scalar.
@@ -52,6 +77,6 @@ class Recommender(nn.Module):
         users [P], items [P, C]: the user's rows count once for each of its C examples, as in a loss
         that is summed over single examples.
         """
-        user = [table(users).square().sum() / len(users) for table in self.user_embeddings()]
-        item = [table(items).square().sum() / items.numel() for table in self.item_embeddings()]
+        user = [table(users).square().sum() / len(users) for table in self.user_tables()]
+        item = [table(items).square().sum() / items.numel() for table in self.item_tables()]
         return torch.stack([*user, *item]).sum()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from src.models import Recommender
+from src.training.losses import BCE
 
 N_USERS, N_ITEMS = 7, 5
 
@@ -62,7 +63,7 @@ class RecommenderContract:
 
     def test_gradient_reaches_only_the_rows_read(self, model: Recommender) -> None:
         model(torch.tensor([2]), torch.tensor([[1, 3]])).sum().backward()
-        for tables, read in ((model.user_embeddings(), {2}), (model.item_embeddings(), {1, 3})):
+        for tables, read in ((model.user_tables(), {2}), (model.item_tables(), {1, 3})):
             for table in tables:
                 assert table.weight.grad is not None
                 assert set(table.weight.grad.abs().sum(1).nonzero().flatten().tolist()) == read
@@ -94,6 +95,26 @@ class RecommenderContract:
     def test_squared_norms_are_means_over_examples(self, model: Recommender) -> None:
         users, items = torch.tensor([0, 1]), torch.tensor([[0, 1, 2], [3, 3, 4]])
         expected = sum(
-            table.weight[users].square().sum(1).mean() for table in model.user_embeddings()
-        ) + sum(table.weight[items].square().sum(2).mean() for table in model.item_embeddings())
+            table.weight[users].square().sum(1).mean() for table in model.user_tables()
+        ) + sum(table.weight[items].square().sum(2).mean() for table in model.item_tables())
         torch.testing.assert_close(model.squared_norms(users, items), expected)
+
+    @pytest.mark.parametrize("l2", [0.0, 0.3])
+    def test_explicit_gradients_are_autograds(self, model: Recommender, l2: float) -> None:
+        if not model.explicit:
+            pytest.skip("trained by autograd")
+        model.train()
+        users = torch.tensor([0, 6, 0])  # a user and an item that repeat
+        items = torch.tensor([[0, 1, 2, 2], [3, 3, 4, 0], [1, 0, 0, 4]])
+        loss = BCE()
+        torch.manual_seed(1)  # the same dropout in both
+        expected = loss(model(users, items))
+        (expected + l2 * model.squared_norms(users, items)).backward()
+        gradients = {name: p.grad for name, p in model.named_parameters()}
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 7.0)  # of the step before
+        torch.manual_seed(1)
+        found = model.differentiate(users, items, loss, l2)
+        torch.testing.assert_close(found, expected)
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter.grad, gradients[name], msg=name)

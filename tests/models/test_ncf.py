@@ -42,14 +42,14 @@ def set_weights(model: NCF, values: dict[str, list]) -> None:
 
 
 GMF_WEIGHTS = {
-    "branches.gmf.user.weight": [[1.0, 2.0]],
-    "branches.gmf.item.weight": [[3.0, 4.0], [-1.0, 0.5]],
+    "user.weight": [[1.0, 2.0]],
+    "item.weight": [[3.0, 4.0], [-1.0, 0.5]],
     "output.weight": [[0.5, -1.0]],
     "output.bias": [0.25],
 }
 MLP_WEIGHTS = {
-    "branches.mlp.user.weight": [[2.0]],
-    "branches.mlp.item.weight": [[1.0], [-3.0]],
+    "user.weight": [[2.0]],
+    "item.weight": [[1.0], [-3.0]],
     "branches.mlp.hidden.0.weight": [[1.0, 2.0]],
     "branches.mlp.hidden.0.bias": [-1.0],
     "output.weight": [[3.0]],
@@ -73,10 +73,10 @@ def test_mlp_by_hand() -> None:
 
 def test_mlp_first_layer_is_the_concatenation_of_the_paper() -> None:
     model = MLP(3, 4, layers=[6, 5, 2])
-    torch.nn.init.normal_(model.branches["mlp"].user.weight)
+    torch.nn.init.normal_(model.user.weight)
     users, items = torch.tensor([2, 0]), torch.tensor([1, 3])
     branch = model.branches["mlp"]
-    features = torch.cat([branch.user(users), branch.item(items)], dim=1)
+    features = torch.cat([model.user(users), model.item(items)], dim=1)
     for layer in branch.hidden:
         features = torch.relu(layer(features))
     torch.testing.assert_close(model(users, items), model.output(features).squeeze(1))
@@ -106,10 +106,8 @@ def test_default_sizes_are_the_released_codes() -> None:
     model = NeuMF(6040, 3706)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     assert shapes == {
-        "branches.gmf.user.weight": (6040, 8),
-        "branches.gmf.item.weight": (3706, 8),
-        "branches.mlp.user.weight": (6040, 32),
-        "branches.mlp.item.weight": (3706, 32),
+        "user.weight": (6040, 8 + 32),
+        "item.weight": (3706, 8 + 32),
         "branches.mlp.hidden.0.weight": (32, 64),
         "branches.mlp.hidden.0.bias": (32,),
         "branches.mlp.hidden.1.weight": (16, 32),
@@ -121,14 +119,14 @@ def test_default_sizes_are_the_released_codes() -> None:
     }
 
 
-@pytest.mark.parametrize(("kind", "other"), [(GMF, "mlp"), (MLP, "gmf")])
-def test_no_model_holds_the_others_embeddings(kind: type[NCF], other: str) -> None:
-    assert other not in "".join(kind(3, 4).state_dict())
+def test_no_model_holds_the_others_embeddings() -> None:
+    assert GMF(3, 4, factors=8).user.embedding_dim == 8
+    assert MLP(3, 4, layers=[64, 8]).user.embedding_dim == 32
 
 
 def test_embeddings_start_at_a_hundredth() -> None:
     torch.manual_seed(0)
-    for table in NeuMF(2000, 1000).user_embeddings():
+    for table in NeuMF(2000, 1000).user_tables():
         assert table.weight.std().item() == pytest.approx(0.01, rel=0.05)
         assert table.weight.mean().item() == pytest.approx(0, abs=3e-4)
 
@@ -179,5 +177,5 @@ def test_fusion_copies_and_keeps_nothing() -> None:
 def test_fusion_of_other_shapes_is_refused() -> None:
     model = NeuMF(1, 2, factors=2, layers=[2, 1])
     _, mlp = trained_parts()
-    with pytest.raises(UserError, match=r"pretrained.gmf doesn't fit: it has user.weight \(1, 3\)"):
+    with pytest.raises(UserError, match=r"pretrained.gmf doesn't fit: it has user \(1, 3\)"):
         model.fuse(GMF(1, 2, factors=3), mlp)

@@ -12,7 +12,7 @@ from src.data.sources.synthetic import Synthetic
 from src.data.targets import CandidateTargets
 from src.evaluation.metrics import metrics_at, ranks
 from src.models import NeuMF
-from src.training.losses import bce
+from src.training.losses import BCE
 from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
 
@@ -30,7 +30,7 @@ def test_neumf_beats_popularity_and_popularity_beats_chance(tmp_path: Path) -> N
     torch.manual_seed(0)
     source = Synthetic(n_users=1000, n_items=500, n_interactions=50_000)
     data = InteractionDataModule(source, "synthetic", str(tmp_path / "cache"), seed=0)
-    module = RecommenderModule(NeuMF(1000, 500), bce, partial(torch.optim.Adam, lr=5e-3))
+    module = RecommenderModule(NeuMF(1000, 500), BCE(), partial(torch.optim.Adam, lr=5e-3))
     trainer = make_trainer(
         tmp_path, "val/ndcg@10", None, accelerator="cpu", max_epochs=5, patience=None
     )

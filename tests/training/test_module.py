@@ -18,8 +18,9 @@ from src.data.stream import TrainingStream
 from src.data.targets import CandidateBatch, CatalogueBatch
 from src.data.unseen import UnseenItems
 from src.models import GMF, MLP, NeuMF, Recommender
+from src.training.adam import Adam
 from src.training.checkpoints import load_model
-from src.training.losses import bce, squared
+from src.training.losses import BCE, Squared
 from src.training.module import RecommenderModule
 from src.training.trainer import history_of, make_trainer
 
@@ -39,7 +40,7 @@ def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     torch.manual_seed(0)
     users, items = TOY.nonzero(as_tuple=True)
     stream = TrainingStream(users, items, UnseenItems(users, items, 4, 5), 3, 200, seed=0)
-    module = RecommenderModule(model(), bce, partial(torch.optim.Adam, lr=0.02))
+    module = RecommenderModule(model(), BCE(), partial(torch.optim.Adam, lr=0.02))
     optimizer = module.configure_optimizers()
     for epoch in range(400):
         for step in range(stream.n_steps):
@@ -63,7 +64,7 @@ class Scores(Recommender):
 
 
 def ranks_of(table: Tensor, batch: CandidateBatch | CatalogueBatch) -> list[int]:
-    module = RecommenderModule(Scores(table), bce, partial(torch.optim.SGD, lr=0.1))
+    module = RecommenderModule(Scores(table), BCE(), partial(torch.optim.SGD, lr=0.1))
     module.validation_step(batch, 0)
     return module._collected_ranks().tolist()
 
@@ -135,7 +136,7 @@ def fit(
     rebuild = {"model": {"_target_": "src.models.NeuMF", **options}, "n_users": 30, "n_items": 20}
     module = RecommenderModule(
         NeuMF(30, 20, **options),
-        bce,
+        BCE(),
         optimizer,
         **{"seed": 3, "rebuild": rebuild, **module_options},
     )
@@ -190,6 +191,7 @@ def test_best_checkpoint_is_of_the_best_epoch_and_loads_alone(tmp_path: Path) ->
 def test_reported_loss_is_the_mean_over_examples_without_l2(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = GMF(2, 4)
+    squared = Squared()
     module = RecommenderModule(model, squared, partial(torch.optim.SGD, lr=0.1), l2=10.0)
     users = torch.tensor([0, 1])
     items = torch.tensor([[0, 1, 2], [3, 1, 0]])
@@ -219,6 +221,30 @@ def test_gradient_is_clipped(tmp_path: Path) -> None:
 
 
 def test_plateau_scheduler_watches_the_selecting_metric(tmp_path: Path) -> None:
-    scheduler = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, mode="max", patience=0)
-    trainer, _ = fit(tmp_path, 5, scheduler=scheduler)
-    assert trainer.optimizers[0].param_groups[0]["lr"] < 0.01
+    # a rate too small to change any rank: the metric stands still from the first epoch on
+    trainer, _ = fit(
+        tmp_path,
+        3,
+        optimizer=partial(torch.optim.SGD, lr=1e-12),
+        scheduler=partial(torch.optim.lr_scheduler.ReduceLROnPlateau, mode="max", patience=0),
+    )
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-14)
+
+
+def test_every_way_of_stepping_trains_the_same_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchs = partial(torch.optim.Adam, lr=0.01)
+    ours = partial(Adam, lr=0.01)
+    monkeypatch.setattr(NeuMF, "explicit", False)
+    _, reference = fit(tmp_path / "reference", 2, optimizer=torchs)
+    _, autograd = fit(tmp_path / "autograd", 2, optimizer=ours)
+    monkeypatch.setattr("src.training.module.DEFERRED_ABOVE", 0)
+    _, deferred = fit(tmp_path / "deferred", 2, optimizer=ours)
+    assert deferred.model.user_tables()[0].keeper is not None
+    monkeypatch.setattr(NeuMF, "explicit", True)
+    _, explicit = fit(tmp_path / "explicit", 2, optimizer=ours)
+    assert explicit.explicit
+    for other in (autograd, deferred, explicit):
+        torch.testing.assert_close(weights(other), weights(reference), rtol=1e-3, atol=1e-5)
+        assert other.judged == reference.judged
