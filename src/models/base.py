@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-from src.models.table import Table
 
 # Pairs that score_all scores at a time; bounds the memory of the widest intermediate.
 PAIRS_PER_CHUNK = 1 << 18
@@ -63,13 +60,13 @@ class Recommender(nn.Module):
         step = max(1, PAIRS_PER_CHUNK // self.n_items)
         return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
 
-    def user_tables(self) -> Sequence[Table]:
-        """What is looked up by user id."""
-        return []
+    def user_rows(self, users: Tensor) -> Tensor:
+        """What is looked up by user id, for L2: ids [...] -> [..., width]."""
+        return users.new_empty((*users.shape, 0), dtype=torch.get_default_dtype())
 
-    def item_tables(self) -> Sequence[Table]:
-        """What is looked up by item id."""
-        return []
+    def item_rows(self, items: Tensor) -> Tensor:
+        """What is looked up by item id, for L2: ids [...] -> [..., width]."""
+        return items.new_empty((*items.shape, 0), dtype=torch.get_default_dtype())
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
         """Mean over the batch's examples of the squared norms of the rows each one reads; scalar.
@@ -77,6 +74,5 @@ class Recommender(nn.Module):
         users [P], items [P, C]: the user's rows count once for each of its C examples, as in a loss
         that is summed over single examples.
         """
-        user = [table(users).square().sum() / len(users) for table in self.user_tables()]
-        item = [table(items).square().sum() / items.numel() for table in self.item_tables()]
-        return torch.stack([*user, *item]).sum()
+        user = self.user_rows(users).square().sum() / len(users)
+        return user + self.item_rows(items).square().sum() / items.numel()

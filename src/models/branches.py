@@ -33,12 +33,18 @@ class Branch(nn.Module):
         return self.activations(user, item)[-1]
 
     def backward(
-        self, gradient: Tensor, user: Tensor, item: Tensor, activations: list[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Sets the gradients of the branch's own parameters and returns those of its inputs.
+        self,
+        gradient: Tensor,
+        user: Tensor,
+        item: Tensor,
+        activations: list[Tensor],
+        of_user: Tensor,
+        of_item: Tensor,
+    ) -> None:
+        """Sets the gradients of the branch's own parameters, and writes those of its inputs.
 
-        gradient [C, P, n_features] of the features, user [P, width], item [C, P, width] ->
-        [P, width] and [C, P, width].
+        gradient [C * P, n_features] of the features, user [P, width], item [C, P, width], and the
+        branch's `activations` on them. Written: of_user [P, width] and of_item [C * P, width].
         """
         raise NotImplementedError
 
@@ -53,9 +59,17 @@ class GMFBranch(Branch):
         return [user * item]
 
     def backward(
-        self, gradient: Tensor, user: Tensor, item: Tensor, activations: list[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        return (gradient * item).sum(0), gradient * user
+        self,
+        gradient: Tensor,
+        user: Tensor,
+        item: Tensor,
+        activations: list[Tensor],
+        of_user: Tensor,
+        of_item: Tensor,
+    ) -> None:
+        gradient = gradient.view(item.shape)
+        torch.mul(gradient, user, out=of_item.view(item.shape))
+        torch.sum(gradient * item, 0, out=of_user)
 
 
 class MLPBranch(Branch):
@@ -82,10 +96,11 @@ class MLPBranch(Branch):
             return [torch.cat([user.expand(*shape, -1), item.expand(*shape, -1)], dim=-1)]
         first, *rest = self._hidden()
         # W [p; q] = W_p p + W_q q: a user's half is computed once for all the items it meets
-        of_user, of_item = first.weight.split(self.width, dim=1)
-        outputs = [self._activate(linear(item, of_item) + linear(user, of_user, first.bias))]
+        user_weight, item_weight = self._halves(first)
+        sums = linear(item, item_weight) + linear(user, user_weight, first.bias)
+        outputs = [self._activate(sums)]
         for layer in rest:
-            outputs.append(self._activate(layer(outputs[-1])))
+            outputs.append(self._activate(linear(outputs[-1], layer.weight, layer.bias)))
         return outputs
 
     def _activate(self, sums: Tensor) -> Tensor:
@@ -97,32 +112,46 @@ class MLPBranch(Branch):
         return self.training and self.dropout.p > 0
 
     def backward(
-        self, gradient: Tensor, user: Tensor, item: Tensor, activations: list[Tensor]
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        gradient: Tensor,
+        user: Tensor,
+        item: Tensor,
+        activations: list[Tensor],
+        of_user: Tensor,
+        of_item: Tensor,
+    ) -> None:
         if not self.hidden:
-            of_user, of_item = gradient.split(self.width, dim=-1)
-            return of_user.sum(0), of_item
+            user_part, item_part = gradient.split_with_sizes([self.width, self.width], dim=1)
+            torch.sum(user_part.view(item.shape), 0, out=of_user)
+            of_item.copy_(item_part)
+            return
+        # pairs in one dimension: torch handles matrices with less ado than what has more dimensions
+        outputs = [output.flatten(0, 1) for output in activations]
         first, *rest = self._hidden()
-        for layer, output, inputs in zip(
-            reversed(rest), reversed(activations[1:]), reversed(activations[:-1]), strict=True
+        for layer, inputs, output in zip(
+            reversed(rest), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True
         ):
             sums = self._through_activation(gradient, output)
-            layer.weight.grad = sums.flatten(0, 1).t() @ inputs.flatten(0, 1)
-            layer.bias.grad = sums.sum((0, 1))
+            layer.weight.grad = sums.t() @ inputs
+            layer.bias.grad = sums.sum(0)
             gradient = sums @ layer.weight
-        sums = self._through_activation(gradient, activations[0])
-        sums_of_user = sums.sum(0)
-        of_user, of_item = first.weight.split(self.width, dim=1)
+        sums = self._through_activation(gradient, outputs[0])
+        sums_of_user = sums.view(*item.shape[:2], -1).sum(0)
         first.weight.grad = torch.cat(
-            [sums_of_user.t() @ user, sums.flatten(0, 1).t() @ item.flatten(0, 1)], dim=1
+            [sums_of_user.t() @ user, sums.t() @ item.flatten(0, 1)], dim=1
         )
         first.bias.grad = sums_of_user.sum(0)
-        return sums_of_user @ of_user, sums @ of_item
+        user_weight, item_weight = self._halves(first)
+        torch.mm(sums_of_user, user_weight, out=of_user)
+        torch.mm(sums, item_weight, out=of_item)
 
     def _through_activation(self, gradient: Tensor, output: Tensor) -> Tensor:
         sums = torch.ops.aten.threshold_backward(gradient, output, 0)
         # what was dropped is 0 in the output, as what was negative; the rest was scaled up
         return sums.div_(1 - self.dropout.p) if self._drops else sums
+
+    def _halves(self, first: nn.Linear) -> list[Tensor]:
+        return first.weight.split_with_sizes([self.width, self.width], dim=1)
 
     def _hidden(self) -> list[nn.Linear]:
         return cast("list[nn.Linear]", list(self.hidden))

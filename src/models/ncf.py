@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, cast
 
 import torch
@@ -26,8 +25,8 @@ EMBEDDING_STD = 0.01
 class NCF(Recommender):
     """Branches side by side under one linear output layer, which gives the logit.
 
-    Each branch has embeddings of its own: they are the columns of one table a side, so that a row
-    is read and taught once.
+    Each branch has embeddings of its own: its columns of one table, which holds the users' rows and
+    then the items'. So all that a batch reads is read at once, and taught at once.
     """
 
     explicit = True
@@ -36,68 +35,68 @@ class NCF(Recommender):
         super().__init__(n_users, n_items)
         self.branches = nn.ModuleDict(branches)
         self.widths = [branch.width for branch in branches.values()]
-        self.user = Table(n_users, sum(self.widths))
-        self.item = Table(n_items, sum(self.widths))
-        for table in (self.user, self.item):
-            nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        self.table = Table(n_users + n_items, sum(self.widths))
+        nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
         self.output = nn.Linear(sum(branch.n_features for branch in branches.values()), 1)
         # Keras' lecun_uniform, which the released code uses here
         bound = (3 / self.output.in_features) ** 0.5
         nn.init.uniform_(self.output.weight, -bound, bound)
         nn.init.zeros_(self.output.bias)
 
+    def user_rows(self, users: Tensor) -> Tensor:
+        return self.table(users)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        return self.table(items + self.n_users)
+
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        rows = self._by_branch(self.user(users), self.item(items))
+        rows = self._by_branch(self.user_rows(users), self.item_rows(items))
         features = [branch(user, item) for branch, user, item in rows]
         return self.output(torch.cat(features, dim=-1)).squeeze(-1)
 
     @torch.no_grad()
     def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
-        width = sum(self.widths)
-        # column by column: the user's rows then broadcast over the leading dimension
-        item_ids = items.t().reshape(-1)
-        user, item = self.user.read(users), self.item.read(item_ids).view(-1, len(users), width)
-        rows = list(self._by_branch(user, item))
-        activations = [branch.activations(user, item) for branch, user, item in rows]
-        features = torch.cat([outputs[-1] for outputs in activations], dim=-1)
-        logits = self.output(features).squeeze(-1).t()
+        n_users, n_pairs = len(users), items.numel()
+        # pairs column by column, so that the users' rows broadcast over the leading dimension
+        ids = torch.cat([users, items.t().reshape(-1) + self.n_users])
+        rows = self.table.read(ids)
+        user, item = rows.split_with_sizes([n_users, n_pairs])
+        by_branch = self._by_branch(user, item.view(-1, n_users, rows.shape[1]))
+        outputs = [branch.activations(user, item) for branch, user, item in by_branch]
+        features = torch.cat([layers[-1] for layers in outputs], dim=-1).flatten(0, 1)
+        weight = self.output.weight
+        logits = torch.addmv(self.output.bias, features, weight[0]).view(-1, n_users).t()
 
-        of_logits = loss.gradient(logits).t().reshape(1, -1)
-        self.output.weight.grad = of_logits @ features.flatten(0, 1)
-        self.output.bias.grad = of_logits.sum(1)
-        of_features = (of_logits.t() * self.output.weight).view(features.shape)
-        of_features_by_branch = of_features.split([b.n_features for b, _, _ in rows], dim=-1)
-        of_rows = [
-            branch.backward(gradient, user, item, outputs)
-            for (branch, user, item), outputs, gradient in zip(
-                rows, activations, of_features_by_branch, strict=True
-            )
-        ]
-        of_user, of_item = (torch.cat(parts, dim=-1) for parts in zip(*of_rows, strict=True))
+        of_logits = loss.gradient(logits).t().reshape(-1, 1)
+        self.output.weight.grad = of_logits.t() @ features
+        self.output.bias.grad = of_logits.sum(0)
+        sizes = [branch.n_features for branch, _, _ in by_branch]
+        of_features = (of_logits * weight).split_with_sizes(sizes, dim=1)
+        of_rows = rows.new_empty(rows.shape)
+        of_user, of_item = of_rows.split_with_sizes([n_users, n_pairs])
+        written = self._by_branch(of_user, of_item)
+        for reads, layers, gradient, writes in zip(
+            by_branch, outputs, of_features, written, strict=True
+        ):
+            branch, branch_user, branch_item = reads
+            branch.backward(gradient, branch_user, branch_item, layers, *writes[1:])
         if l2:
-            of_user.add_(user, alpha=2 * l2 / len(users))
-            of_item.add_(item, alpha=2 * l2 / items.numel())
-        self.user.set_gradient(users, of_user)
-        self.item.set_gradient(item_ids, of_item.view(-1, width))
+            of_user.add_(user, alpha=2 * l2 / n_users)
+            of_item.add_(item, alpha=2 * l2 / n_pairs)
+        self.table.set_gradient(ids, of_rows)
         return loss(logits)
 
-    def _by_branch(self, user: Tensor, item: Tensor) -> Iterator[tuple[Branch, Tensor, Tensor]]:
+    def _by_branch(self, user: Tensor, item: Tensor) -> list[tuple[Branch, Tensor, Tensor]]:
+        """Each branch with its columns of the rows."""
         branches = cast("list[Branch]", list(self.branches.values()))
-        return zip(
-            branches, user.split(self.widths, dim=-1), item.split(self.widths, dim=-1), strict=True
-        )
+        users, items = (rows.split_with_sizes(self.widths, dim=-1) for rows in (user, item))
+        return list(zip(branches, users, items, strict=True))
 
-    def user_tables(self) -> list[Table]:
-        return [self.user]
-
-    def item_tables(self) -> list[Table]:
-        return [self.item]
-
-    def _part(self, name: str) -> dict[str, Tensor]:
-        """All weights of one branch: its columns of the two tables, and its layers."""
+    def part(self, name: str) -> dict[str, Tensor]:
+        """All weights of one branch: its columns of the table, and its layers."""
         place = list(self.branches).index(name)
-        user, item = (table.weight.split(self.widths, dim=1) for table in (self.user, self.item))
-        return {"user": user[place], "item": item[place], **self.branches[name].state_dict()}
+        rows = self.table.weight.split(self.widths, dim=1)[place]
+        return {"table": rows, **self.branches[name].state_dict()}
 
 
 class GMF(NCF):
@@ -147,7 +146,7 @@ class NeuMF(NCF):
         (equation 13). Nothing of the two stays behind. Raises UserError when shapes differ.
         """
         for name, model in (("gmf", gmf), ("mlp", mlp)):
-            mine, theirs = self._part(name), model._part(name)
+            mine, theirs = self.part(name), model.part(name)
             if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
                 raise UserError(
                     f"model.pretrained.{name} doesn't fit: it has {_shapes(theirs)}, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -33,6 +33,7 @@ class Adam(torch.optim.Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "step": 0})
         self._deferred: dict[Tensor, DeferredRows] = {}
+        self._plans: list[_Plan] = []
 
     def defer(self, table: Table) -> None:
         """Keeps the table's rows from now on, unless momentum lasts too long for that."""
@@ -42,6 +43,7 @@ class Adam(torch.optim.Optimizer):
             table.keeper = self._deferred[weight] = DeferredRows(
                 weight.data, *self._averages(weight), group["betas"], group["eps"], group["step"]
             )
+            self._plans.clear()
 
     def flush(self) -> None:
         """Makes the weights and averages of deferred tables true."""
@@ -51,33 +53,18 @@ class Adam(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step on every parameter that has a gradient and every kept row that was read."""
-        for group in self.param_groups:
-            group["step"] += 1
-            for weight, rows in self._deferred.items():
-                if any(weight is p for p in group["params"]):
-                    rows.update(group["lr"])
-            params = [p for p in group["params"] if p.grad is not None]
-            if params:
-                self._fused_step(params, group)
+        if not self._plans:
+            self._plans = [self._plan(group) for group in self.param_groups]
+        for plan in self._plans:
+            plan.group["step"] += 1
+            for rows in plan.deferred:
+                rows.update(plan.group["lr"])
+            plan.fused_step()
 
-    def _fused_step(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        averages = [self._averages(p) for p in params]
-        step = torch.full((), float(group["step"]), device=params[0].device)
-        torch._fused_adam_(
-            params,
-            [p.grad for p in params],
-            [exp_avg for exp_avg, _ in averages],
-            [exp_avg_sq for _, exp_avg_sq in averages],
-            [],
-            [step] * len(params),
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=0.0,
-            eps=group["eps"],
-            amsgrad=False,
-            maximize=False,
-        )
+    def _plan(self, group: dict[str, Any]) -> _Plan:
+        deferred = [self._deferred[p] for p in group["params"] if p in self._deferred]
+        params = [p for p in group["params"] if p not in self._deferred]
+        return _Plan(group, deferred, [(p, *self._averages(p)) for p in params])
 
     def _averages(self, param: Tensor) -> tuple[Tensor, Tensor]:
         state = self.state[param]
@@ -91,5 +78,37 @@ class Adam(torch.optim.Optimizer):
         return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
         assert not self._deferred, "tables are deferred after the state is loaded"
+        super().load_state_dict(state_dict)
+        self._plans.clear()
+
+
+class _Plan(NamedTuple):
+    """What a step does to a group, worked out once."""
+
+    group: dict[str, Any]
+    deferred: list[DeferredRows]
+    dense: list[tuple[Tensor, Tensor, Tensor]]
+    """Parameters with their averages."""
+
+    def fused_step(self) -> None:
+        taught = [(p, p.grad, *averages) for p, *averages in self.dense if p.grad is not None]
+        if not taught:
+            return
+        params, gradients, exp_avgs, exp_avg_sqs = zip(*taught, strict=True)
+        step = torch.full((), float(self.group["step"]), device=params[0].device)
+        torch._fused_adam_(
+            params,
+            gradients,
+            exp_avgs,
+            exp_avg_sqs,
+            [],
+            [step] * len(params),
+            lr=self.group["lr"],
+            beta1=self.group["betas"][0],
+            beta2=self.group["betas"][1],
+            weight_decay=0.0,
+            eps=self.group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )

@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.evaluation.metrics import mean_over_users, metrics_at, ranks
 from src.models import Recommender
 from src.models.base import Loss
+from src.models.table import Table
 from src.training.adam import Adam
 
 Factory = partial[Any]
@@ -79,14 +80,10 @@ class RecommenderModule(pl.LightningModule):
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, Adam) and single and self.gradient_clip is None:
             stream = cast("TrainingStream", self.trainer.train_dataloader)
-            users = stream.positives_per_batch
-            for tables, read in (
-                (self.model.user_tables(), users),
-                (self.model.item_tables(), users * (1 + stream.negatives)),
-            ):
-                for table in tables:
-                    if table.num_embeddings > DEFERRED_ABOVE * read:
-                        optimizer.defer(table)
+            read = stream.positives_per_batch * (2 + stream.negatives)
+            for table in self.model.modules():
+                if isinstance(table, Table) and table.num_embeddings > DEFERRED_ABOVE * read:
+                    optimizer.defer(table)
 
     def training_step(self, batches: Sequence[Batch], _: int) -> None:
         """One optimizer step for each batch; several a call, because a call costs more than a step.

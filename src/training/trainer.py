@@ -38,6 +38,8 @@ def make_trainer(
     accelerator = _resolve(accelerator, devices)
     if threads is not None:
         torch.set_num_threads(threads)
+    # the momentum of rows seldom read fades into denormals, which CPUs handle 50 times slower
+    torch.set_flush_denormal(True)
     _quieten()
     on_terminal = sys.stdout.isatty()
     keep = partial(

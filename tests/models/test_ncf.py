@@ -42,14 +42,12 @@ def set_weights(model: NCF, values: dict[str, list]) -> None:
 
 
 GMF_WEIGHTS = {
-    "user.weight": [[1.0, 2.0]],
-    "item.weight": [[3.0, 4.0], [-1.0, 0.5]],
+    "table.weight": [[1.0, 2.0], [3.0, 4.0], [-1.0, 0.5]],
     "output.weight": [[0.5, -1.0]],
     "output.bias": [0.25],
 }
 MLP_WEIGHTS = {
-    "user.weight": [[2.0]],
-    "item.weight": [[1.0], [-3.0]],
+    "table.weight": [[2.0], [1.0], [-3.0]],
     "branches.mlp.hidden.0.weight": [[1.0, 2.0]],
     "branches.mlp.hidden.0.bias": [-1.0],
     "output.weight": [[3.0]],
@@ -73,10 +71,10 @@ def test_mlp_by_hand() -> None:
 
 def test_mlp_first_layer_is_the_concatenation_of_the_paper() -> None:
     model = MLP(3, 4, layers=[6, 5, 2])
-    torch.nn.init.normal_(model.user.weight)
+    torch.nn.init.normal_(model.table.weight)
     users, items = torch.tensor([2, 0]), torch.tensor([1, 3])
     branch = model.branches["mlp"]
-    features = torch.cat([model.user(users), model.item(items)], dim=1)
+    features = torch.cat([model.table.weight[users], model.table.weight[3 + items]], dim=1)
     for layer in branch.hidden:
         features = torch.relu(layer(features))
     torch.testing.assert_close(model(users, items), model.output(features).squeeze(1))
@@ -106,8 +104,7 @@ def test_default_sizes_are_the_released_codes() -> None:
     model = NeuMF(6040, 3706)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     assert shapes == {
-        "user.weight": (6040, 8 + 32),
-        "item.weight": (3706, 8 + 32),
+        "table.weight": (6040 + 3706, 8 + 32),
         "branches.mlp.hidden.0.weight": (32, 64),
         "branches.mlp.hidden.0.bias": (32,),
         "branches.mlp.hidden.1.weight": (16, 32),
@@ -120,15 +117,23 @@ def test_default_sizes_are_the_released_codes() -> None:
 
 
 def test_no_model_holds_the_others_embeddings() -> None:
-    assert GMF(3, 4, factors=8).user.embedding_dim == 8
-    assert MLP(3, 4, layers=[64, 8]).user.embedding_dim == 32
+    assert GMF(3, 4, factors=8).table.embedding_dim == 8
+    assert MLP(3, 4, layers=[64, 8]).table.embedding_dim == 32
 
 
 def test_embeddings_start_at_a_hundredth() -> None:
     torch.manual_seed(0)
-    for table in NeuMF(2000, 1000).user_tables():
-        assert table.weight.std().item() == pytest.approx(0.01, rel=0.05)
-        assert table.weight.mean().item() == pytest.approx(0, abs=3e-4)
+    weight = NeuMF(2000, 1000).table.weight
+    assert weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert weight.mean().item() == pytest.approx(0, abs=3e-4)
+
+
+@pytest.mark.parametrize("kind", [GMF, MLP, NeuMF])
+def test_gradient_reaches_only_the_rows_read(kind: type[NCF]) -> None:
+    torch.manual_seed(0)
+    model = kind(4, 5)
+    model(torch.tensor([2]), torch.tensor([[1, 3]])).sum().backward()
+    assert model.table.weight.grad.any(1).nonzero().flatten().tolist() == [2, 4 + 1, 4 + 3]
 
 
 def test_dropout_follows_every_hidden_layer_and_spares_the_embeddings() -> None:
@@ -177,5 +182,5 @@ def test_fusion_copies_and_keeps_nothing() -> None:
 def test_fusion_of_other_shapes_is_refused() -> None:
     model = NeuMF(1, 2, factors=2, layers=[2, 1])
     _, mlp = trained_parts()
-    with pytest.raises(UserError, match=r"pretrained.gmf doesn't fit: it has user \(1, 3\)"):
+    with pytest.raises(UserError, match=r"pretrained.gmf doesn't fit: it has table \(3, 3\)"):
         model.fuse(GMF(1, 2, factors=3), mlp)
