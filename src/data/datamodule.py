@@ -14,7 +14,7 @@ from src.data.preparing import PreparationOptions, prepare
 from src.data.sources.base import Source
 from src.data.stream import TrainingStream
 from src.data.targets import Targets, make_targets
-from src.data.unseen import UnseenItems, popularity_mass
+from src.data.unseen import index_unseen, popularity_mass
 from src.errors import UserError
 
 
@@ -74,19 +74,21 @@ class InteractionDataModule(pl.LightningDataModule):
         return self._prepared
 
     def train_dataloader(self) -> TrainingStream:
-        train = self.prepared.split.train
-        device = self._device
-        users = torch.from_numpy(train.users.astype("int64")).to(device)
-        items = torch.from_numpy(train.items.astype("int64")).to(device)
-        n_items = train.n_items
-        mass = popularity_mass(items, n_items, self.popularity_power)
-        unseen = UnseenItems(users, items, train.n_users, n_items, mass)
-        if int(unseen.mass[users].min()) == 0:
-            full = train.user_ids[int(users[unseen.mass[users].argmin()])]
-            raise UserError(f"user {full} interacted with every item: there is no negative to draw")
+        train, device = self.prepared.split.train, self._device
+        unseen = index_unseen(
+            train.users,
+            train.items,
+            train.n_users,
+            train.n_items,
+            popularity_mass(train.items, train.n_items, self.popularity_power),
+            device,
+        )
+        if (full := (unseen.mass == 0).nonzero()).numel():
+            user = train.user_ids[int(full[0])]
+            raise UserError(f"user {user} interacted with every item: there is no negative to draw")
         return TrainingStream(
-            users,
-            items,
+            torch.tensor(train.users, device=device),
+            torch.tensor(train.items, device=device),
             unseen,
             self.negatives,
             self.batch_size,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.interactions import Interactions
+from src.data.interactions import Interactions, distinct_pairs
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ def filter_interactions(data: Interactions, threshold: float | None, k_core: int
             raise UserError(f"data.threshold={threshold} needs ratings, and this data has none")
         data = data.take(data.ratings >= threshold)
     data = _keep_latest_of_pairs(data)
-    data = data.take(_k_core(data, k_core))
+    if k_core > 1:
+        data = data.take(_k_core(data, k_core))
     if not len(data):
         raise UserError(
             f"no interactions are left after data.threshold={threshold} and data.k_core={k_core}"
@@ -35,14 +36,14 @@ def filter_interactions(data: Interactions, threshold: float | None, k_core: int
 
 def _keep_latest_of_pairs(data: Interactions) -> Interactions:
     """One row for each user-item pair: the latest by timestamp, of equals the one later in file."""
+    if len(distinct_pairs(data.users, data.items, data.n_items)) == len(data):
+        return data
     pairs = data.users.astype(np.int64) * data.n_items + data.items
     if data.timestamps is None:
         order = np.arange(len(data))
     else:
         order = np.argsort(data.timestamps, kind="stable")
     _, last = np.unique(pairs[order][::-1], return_index=True)
-    if len(last) == len(data):
-        return data
     log.info("%d repeated user-item pairs: the latest of each is kept", len(data) - len(last))
     return data.take(np.sort(order[::-1][last]))
 
@@ -68,5 +69,7 @@ def _compact(data: Interactions) -> Interactions:
 
 def _renumber(ids: NDArray[Any], names: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     present = np.bincount(ids, minlength=len(names)) > 0
+    if present.all():
+        return ids, names
     new = present.cumsum(dtype=np.int32) - np.int32(1)
     return new[ids], names[present]

@@ -50,3 +50,14 @@ class Interactions:
             ratings=None if self.ratings is None else self.ratings[index],
             timestamps=None if self.timestamps is None else self.timestamps[index],
         )
+
+
+def distinct_pairs(users: IntArray, items: IntArray, n_items: int) -> NDArray[np.int64]:
+    """User * n_items + item of every pair, sorted, without repetition."""
+    pairs = users.astype(np.int64)
+    pairs *= n_items
+    pairs += items
+    pairs.sort()
+    is_new = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_new[1:])
+    return pairs if is_new.all() else pairs[is_new]

@@ -75,7 +75,9 @@ def _make(source: Source, options: PreparationOptions, fingerprint: str) -> Prep
         raise UserError("the test part is empty: use more data, or another data.split")
     if options.validation and not len(split.validation):
         raise UserError("the validation part is empty: use more data, or another data.split")
-    return Prepared(split, _candidates(data, split, options), fingerprint)
+    released = data.negatives if isinstance(data, ReleasedSplit) else None
+    del data  # the split has copies of what it needs
+    return Prepared(split, _candidates(split, released, options), fingerprint)
 
 
 def _write(prepared: Prepared, folder: Path) -> None:
@@ -132,20 +134,16 @@ def _split(data: Interactions | ReleasedSplit, options: PreparationOptions) -> S
 
 
 def _candidates(
-    data: Interactions | ReleasedSplit, split: Split, options: PreparationOptions
+    split: Split, released: IntArray | None, options: PreparationOptions
 ) -> dict[Part, IntArray] | None:
     if options.candidates == "all":
         return None
     if options.candidates == "released":
-        if not isinstance(data, ReleasedSplit):
+        if released is None:
             raise UserError(
                 "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates; "
                 "use a number, or all"
             )
-        n = data.negatives.shape[1]
-        return {"val": draw_candidates(split, "val", n, options.split_seed), "test": data.negatives}
-    n = options.candidates
-    return {
-        "val": draw_candidates(split, "val", n, options.split_seed),
-        "test": draw_candidates(split, "test", n, options.split_seed),
-    }
+        drawn = draw_candidates(split, ["val"], released.shape[1], options.split_seed)
+        return {**drawn, "test": released}
+    return draw_candidates(split, ["val", "test"], options.candidates, options.split_seed)

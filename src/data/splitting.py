@@ -98,9 +98,7 @@ def _places_from_end(data: Interactions, seed: int) -> tuple[IntArray, IntArray]
     """Each interaction's place counted from its user's latest (0), and interactions per user."""
     if data.timestamps is None:
         return _random_places(data, seed)
-    # a stable sort, so that of equal timestamps the later line comes last
-    order = np.lexsort((data.timestamps, data.users))[::-1]
-    return _places(data, order)
+    return _places(data, _order(data.users, data.timestamps)[::-1])
 
 
 def _random_places(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
@@ -108,12 +106,26 @@ def _random_places(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
     return _places(data, np.lexsort((key, data.users))[::-1])
 
 
+def _order(users: IntArray, timestamps: IntArray) -> IntArray:
+    """Positions by user, then by time; of equal timestamps the later line comes last."""
+    first, last = int(timestamps.min(initial=0)), int(timestamps.max(initial=0))
+    span = last - first + 1
+    if (int(users.max(initial=0)) + 1) * span >= 2**63:
+        return np.lexsort((timestamps, users))
+    # one stable sort of one key: twice as fast, and next to nothing where the file is in order
+    key = users.astype(np.int64)
+    key *= span
+    key += timestamps - first
+    return np.argsort(key, kind="stable")
+
+
 def _places(data: Interactions, order: NDArray[Any]) -> tuple[IntArray, IntArray]:
     """Places within each user; `order` lists positions by user, descending, first place first."""
     counts = np.bincount(data.users, minlength=data.n_users)
-    first = np.zeros(data.n_users, np.int64)
     # users descend in `order`, so a user's run starts after the runs of all larger ids
-    first[:-1] = counts[::-1].cumsum()[::-1][1:]
-    places = np.empty(len(data), np.int64)
-    places[order] = np.arange(len(data)) - first[data.users[order]]
+    first = len(data) - counts.cumsum()
+    place = np.arange(len(data))
+    place -= first[data.users[order]]
+    places = np.empty_like(place)
+    places[order] = place
     return places, counts

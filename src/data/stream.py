@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.data.unseen import UnseenItems
+from src.data.unseen import UnseenItems, UnseenLists
 
 # Negatives are drawn for about this many positives at a time: large enough that the cost of
 # calling torch vanishes, small enough to stay in cache and to start at once.
@@ -49,14 +49,17 @@ class TrainingStream:
         self,
         users: Tensor,
         items: Tensor,
-        unseen: UnseenItems,
+        unseen: UnseenItems | UnseenLists,
         negatives: int,
         batch_size: int,
         seed: int,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """Positives `users` [n], `items` [n]; `batch_size` counts examples, P * (1 + negatives)."""
+        """Positives `users` [n], `items` [n], int32 or int64.
+
+        `batch_size` counts examples, P * (1 + negatives).
+        """
         self.users, self.items, self.unseen = users, items, unseen
         self.negatives, self.seed = negatives, seed
         self.rank, self.world_size = rank, world_size
@@ -68,11 +71,6 @@ class TrainingStream:
         self.epoch = 0
         self._order: tuple[int, Tensor] | None = None
         self._block: tuple[tuple[int, int], Batch] | None = None
-
-    @property
-    def n_examples(self) -> int:
-        """Examples an epoch on this rank, negatives included."""
-        return self.n_positives * (1 + self.negatives)
 
     @property
     def sampler(self) -> TrainingStream:
@@ -108,21 +106,24 @@ class TrainingStream:
         if self._block is None or self._block[0] != (epoch, block):
             size = self.steps_per_block * self.positives_per_batch
             chosen = self._epoch_order(epoch)[block * size : (block + 1) * size]
-            users = self.users[chosen]
+            users = self.users.index_select(0, chosen).long()
+            positives = self.items.index_select(0, chosen).long()
             generator = self._generator(epoch, self.rank, block)
             drawn = self.unseen.draw(users, self.negatives, generator)
-            batch = Batch(users, torch.cat([self.items[chosen, None], drawn], 1))
+            batch = Batch(users, torch.cat([positives[:, None], drawn], 1))
             self._block = (epoch, block), batch
         return self._block[1]
 
     def _epoch_order(self, epoch: int) -> Tensor:
         """This rank's positions in the epoch's permutation, which all ranks draw alike."""
         if self._order is None or self._order[0] != epoch:
-            n = len(self.users)
-            order = torch.randperm(n, generator=self._generator(epoch), device=self.users.device)
-            end = self.n_positives * self.world_size
-            own = torch.arange(self.rank, end, self.world_size, device=order.device) % n
-            self._order = epoch, order[own]
+            n, device = len(self.users), self.users.device
+            generator = self._generator(epoch)
+            order = torch.randperm(n, generator=generator, dtype=torch.int32, device=device)
+            if self.world_size > 1:
+                end = self.n_positives * self.world_size
+                order = order[torch.arange(self.rank, end, self.world_size, device=device) % n]
+            self._order = epoch, order
         return self._order[1]
 
     def _generator(self, *keys: int) -> torch.Generator:

@@ -1,9 +1,16 @@
-"""The items a user has not interacted with, found by order statistics instead of rejection."""
+"""The items a user has not interacted with, found without rejection."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from src.data.interactions import IntArray, distinct_pairs
+
+# Every user's unseen items are listed where that takes at most so many entries: 64 or 128 MB.
+LISTED_PAIRS = 1 << 25
 
 
 class UnseenItems:
@@ -20,49 +27,49 @@ class UnseenItems:
 
     def __init__(
         self,
-        users: Tensor,
-        items: Tensor,
+        users: IntArray,
+        items: IntArray,
         n_users: int,
         n_items: int,
-        item_mass: Tensor | None = None,
+        item_mass: NDArray[np.int64] | None = None,
+        device: torch.device | None = None,
     ) -> None:
-        """Index interactions `users` [n], `items` [n] (any order, repeats allowed).
+        """Index interactions `users` [n], `items` [n] (any order, repeats allowed) for `device`.
 
         `item_mass`: int64 [n_items], positive; None gives every item mass 1.
         """
-        device = users.device
-        pairs = torch.unique(users.long() * n_items + items.long())
-        users, items = pairs // n_items, pairs % n_items
-        self.n_items = n_items
-        self.first = torch.zeros(n_users + 1, dtype=torch.long, device=device)
-        self.first[1:] = torch.bincount(users, minlength=n_users).cumsum(0)
-
-        mass = torch.ones(n_items, dtype=torch.long, device=device)
-        self.uniform = item_mass is None
-        if item_mass is not None:
-            mass = item_mass.to(device)
+        pairs = distinct_pairs(users, items, n_items)
+        own = np.arange(n_users + 1) * n_items
+        first = np.searchsorted(pairs, own)
         # start[i]: mass of all items before i; seen[j]: mass of the seen items before entry j
-        self.start = torch.zeros(n_items + 1, dtype=torch.long, device=device)
-        self.start[1:] = mass.cumsum(0)
-        self.total = int(self.start[-1])
-        self.seen = torch.zeros(len(pairs) + 1, dtype=torch.long, device=device)
-        self.seen[1:] = mass[items].cumsum(0)
-        self.seen_of_user = self.seen[self.first]
+        self.start = self.seen = None
+        if item_mass is None:
+            self.total, lines, seen = n_items, pairs, np.arange(len(pairs) + 1)
+        else:
+            start, items = np.concatenate([[0], item_mass.cumsum()]), pairs % n_items
+            self.total, lines, own = int(start[-1]), start[items], np.zeros_like(own)
+            seen = np.concatenate([[0], item_mass[items].cumsum()])
+            self.start = torch.from_numpy(start).to(device)
+            self.seen = torch.from_numpy(seen).to(device)
+        seen_of_user = seen[first]
         # Where, on the user's own line, each seen item would stand. The users' lines are laid end
         # to end, `stride` apart, so that one sorted array serves a single search over all of them.
         self.stride = self.total + 1
-        gap = self.start[items] - (self.seen[:-1] - self.seen_of_user[users])
-        self.lines = users * self.stride + gap
-        self.mass = self.total - (self.seen_of_user[1:] - self.seen_of_user[:-1])
+        shift = np.arange(n_users) * self.stride + seen_of_user[:-1] - own[:-1]
+        lines -= seen[:-1]
+        lines += np.repeat(shift, np.diff(first))
+        self.lines = torch.from_numpy(lines).to(device)
+        self.seen_of_user = torch.from_numpy(seen_of_user).to(device)
+        self.mass = self.total - self.seen_of_user.diff()
         """int64 [n_users]: total mass of each user's unseen items; 0 when there are none."""
 
     def at(self, users: Tensor, points: Tensor) -> Tensor:
         """The unseen item under each point: users [P], points [P, k] in [0, mass) -> [P, k]."""
         rows = users[:, None]
         before = torch.searchsorted(self.lines, rows * self.stride + points, right=True)
+        if self.seen is None or self.start is None:
+            return points + before - self.seen_of_user[rows]
         points = points + self.seen[before] - self.seen_of_user[rows]
-        if self.uniform:
-            return points
         return torch.searchsorted(self.start, points, right=True) - 1
 
     def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
@@ -70,13 +77,12 @@ class UnseenItems:
 
         Every user must have unseen mass.
         """
-        mass = self.mass[users][:, None]
-        uniform = torch.rand(
-            (len(users), k), generator=generator, dtype=torch.float64, device=users.device
-        )
-        # float64 times an integer can round up to the integer itself
-        points = torch.minimum((uniform * mass).long(), mass - 1)
-        return self.at(users, points)
+        # by user, so that one search ends near where the last did: 2.5 times faster at 20M
+        in_order, order = users.sort()
+        mass = self.mass[in_order][:, None]
+        drawn = torch.empty(len(users), k, dtype=torch.long, device=users.device)
+        drawn[order] = self.at(in_order, _points(mass.expand(-1, k), generator))
+        return drawn
 
     def draw_distinct(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
         """A uniform random set of k distinct unseen items for each user: users [P] -> items [P, k].
@@ -85,21 +91,72 @@ class UnseenItems:
         k draws however close k is to the number of unseen items. Needs unit masses and
         mass[users] >= k.
         """
-        assert self.uniform
-        mass = self.mass[users]
-        chosen = torch.full((len(users), k), -1, dtype=torch.long, device=users.device)
-        for step in range(k):
-            last = mass - k + step
-            uniform = torch.rand(
-                len(users), generator=generator, dtype=torch.float64, device=users.device
-            )
-            point = torch.minimum((uniform * (last + 1)).long(), last)
-            taken = (chosen[:, :step] == point[:, None]).any(1)
-            chosen[:, step] = torch.where(taken, last, point)
-        return self.at(users, chosen)
+        assert self.seen is None
+        last = self.mass[users] - k + torch.arange(k, device=users.device)[:, None]
+        points = _points(last + 1, generator).int()
+        # a few thousand users at a time stay in cache
+        for part in zip(points.split(4096, 1), last.int().split(4096, 1), strict=True):
+            _floyd(*part)
+        return self.at(users, points.t().contiguous())
 
 
-def popularity_mass(items: Tensor, n_items: int, power: float) -> Tensor | None:
+def _floyd(points: Tensor, last: Tensor) -> None:
+    """Puts a step's last point in the place of one that was chosen before; both [k, P]."""
+    for step in range(1, len(points)):
+        taken = (points[:step] == points[step]).any(0)
+        points[step] = torch.where(taken, last[step], points[step])
+
+
+class UnseenLists:
+    """Each user's unseen items listed one by one: the fastest draw, where the lists are not long.
+
+    Memory grows with n_users × n_items; see LISTED_PAIRS.
+    """
+
+    def __init__(
+        self,
+        users: IntArray,
+        items: IntArray,
+        n_users: int,
+        n_items: int,
+        device: torch.device | None = None,
+    ) -> None:
+        """Index interactions `users` [n], `items` [n] (any order, repeats allowed) for `device`."""
+        unseen = np.ones((n_users, n_items), bool)
+        unseen[users, items] = False
+        kind = np.int16 if n_items <= np.iinfo(np.int16).max else np.int32
+        every_item = np.broadcast_to(np.arange(n_items, dtype=kind), unseen.shape)
+        self.items = torch.from_numpy(every_item[unseen]).to(device)
+        mass = unseen.sum(1)
+        self.mass = torch.from_numpy(mass).to(device)
+        """int64 [n_users]: how many items each user has not seen."""
+        self.first = torch.from_numpy(mass.cumsum() - mass).to(device)
+
+    def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        """Independent uniform draws: users [P] -> items [P, k].
+
+        Every user must have unseen mass.
+        """
+        mass, first = self.mass.index_select(0, users), self.first.index_select(0, users)
+        points = _points(mass.expand(k, -1), generator).add_(first)
+        return self.items.index_select(0, points.view(-1)).view(k, -1).t().long()
+
+
+def index_unseen(
+    users: IntArray,
+    items: IntArray,
+    n_users: int,
+    n_items: int,
+    item_mass: NDArray[np.int64] | None = None,
+    device: torch.device | None = None,
+) -> UnseenItems | UnseenLists:
+    """What draws training negatives fastest: lists if they fit and masses are equal."""
+    if item_mass is None and n_users * n_items <= LISTED_PAIRS:
+        return UnseenLists(users, items, n_users, n_items, device)
+    return UnseenItems(users, items, n_users, n_items, item_mass, device)
+
+
+def popularity_mass(items: IntArray, n_items: int, power: float) -> NDArray[np.int64] | None:
     """Integer sampling masses proportional to count ** power; None (uniform) when power is 0.
 
     Items that never occur keep the smallest mass, 1 part in 2**31 or less, so that a user who has
@@ -107,5 +164,12 @@ def popularity_mass(items: Tensor, n_items: int, power: float) -> Tensor | None:
     """
     if power == 0:
         return None
-    weights = torch.bincount(items, minlength=n_items).double() ** power
-    return (weights / weights.sum() * 2**31).round().long().clamp_min(1)
+    weights = np.bincount(items, minlength=n_items).astype(np.float64) ** power
+    return np.maximum(np.rint(weights / weights.sum() * 2**31), 1).astype(np.int64)
+
+
+def _points(mass: Tensor, generator: torch.Generator) -> Tensor:
+    """A random integer in [0, mass) for each entry of `mass`."""
+    uniform = torch.rand(mass.shape, generator=generator, dtype=torch.float64, device=mass.device)
+    # float64 times an integer can round up to the integer itself
+    return torch.minimum(uniform.mul_(mass).long(), mass - 1)

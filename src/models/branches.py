@@ -150,7 +150,7 @@ class MLPBranch(Branch):
         # what was dropped is 0 in the output, as what was negative; the rest was scaled up
         return sums.div_(1 - self.dropout.p) if self._drops else sums
 
-    def _halves(self, first: nn.Linear) -> list[Tensor]:
+    def _halves(self, first: nn.Linear) -> tuple[Tensor, ...]:
         return first.weight.split_with_sizes([self.width, self.width], dim=1)
 
     def _hidden(self) -> list[nn.Linear]:

@@ -194,13 +194,13 @@ def test_candidates_are_distinct_and_unknown_to_the_user(
     seen: list[set[int]], n: int, seed: int
 ) -> None:
     split = leave_one_out(interactions([sorted(items) for items in seen], 10), True, seed)
-    assert_right(split, "val", draw_candidates(split, "val", n, seed), n)
-    assert_right(split, "test", draw_candidates(split, "test", n, seed), n)
+    assert_right(split, "val", draw_candidates(split, ["val"], n, seed)["val"], n)
+    assert_right(split, "test", draw_candidates(split, ["test"], n, seed)["test"], n)
 
 
 def test_candidates_may_be_everything_that_is_left() -> None:
     split = leave_one_out(interactions([[5, 1, 0], [2, 4, 3]], 7), True, 0)
-    drawn = draw_candidates(split, "test", 4, 0)
+    drawn = draw_candidates(split, ["test"], 4, 0)["test"]
     assert [sorted(row) for row in drawn.tolist()] == [[2, 3, 4, 6], [0, 1, 5, 6]]
 
 
@@ -208,10 +208,10 @@ def test_several_rows_of_a_user_share_their_candidates() -> None:
     data = interactions([[0, 1, 2], [3, 4, 5]], 20)
     test = data.take(np.array([1, 4, 2, 5]))
     split = Split(data.take(np.array([0, 3])), data.take(np.zeros(6, bool)), test)
-    drawn = draw_candidates(split, "test", 5, 0).tolist()
+    drawn = draw_candidates(split, ["test"], 5, 0)["test"].tolist()
     assert_right(split, "test", np.array(drawn, np.int32), 5)
     assert drawn[0] == drawn[2] != drawn[1] == drawn[3]
-    assert draw_candidates(split, "val", 5, 0).shape == (0, 5)
+    assert draw_candidates(split, ["val"], 5, 0)["val"].shape == (0, 5)
 
 
 def test_candidates_are_fixed_by_the_split_seed_alone(source: FakeSource, tmp_path: Path) -> None:

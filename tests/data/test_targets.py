@@ -149,8 +149,7 @@ def test_all_unseen_items_as_candidates_rank_like_the_catalogue(
     split = leave_one_out(interactions([order[:each] for order in orders], n_items), True, 0)
     n = n_items - each
     candidates: dict[Part, IntArray] = {
-        "val": draw_candidates(split, "val", n, 0),
-        "test": draw_candidates(split, "test", n, 0),
+        **draw_candidates(split, ["val", "test"], n, 0),
     }
     # few different scores, so that ties are many
     flat = data.draw(

@@ -1,27 +1,42 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from src.data.unseen import UnseenItems, popularity_mass
+from src.data.interactions import IntArray
+from src.data.unseen import UnseenItems, UnseenLists, index_unseen, popularity_mass
+
+Index = Callable[[list[set[int]], int], UnseenItems | UnseenLists]
+
+
+def pairs_of(seen: list[set[int]], repeats: int = 1) -> tuple[IntArray, IntArray]:
+    """Users 0, 1, ... and the items they have seen, listed from last to first."""
+    pairs = [(user, item) for user, items in enumerate(seen) for item in items] * repeats
+    users = np.array([user for user, _ in reversed(pairs)], np.int32)
+    return users, np.array([item for _, item in reversed(pairs)], np.int32)
 
 
 def unseen_of(
     seen: list[set[int]], n_items: int, mass: list[int] | None = None, repeats: int = 1
 ) -> UnseenItems:
-    """The index of users 0, 1, ... who have seen these items, listed from last to first."""
-    pairs = [(user, item) for user, items in enumerate(seen) for item in items] * repeats
-    users = torch.tensor([user for user, _ in reversed(pairs)], dtype=torch.int32)
-    items = torch.tensor([item for _, item in reversed(pairs)], dtype=torch.int32)
-    return UnseenItems(
-        users, items, len(seen), n_items, None if mass is None else torch.tensor(mass)
-    )
+    masses = None if mass is None else np.array(mass)
+    return UnseenItems(*pairs_of(seen, repeats), len(seen), n_items, masses)
+
+
+def lists_of(seen: list[set[int]], n_items: int) -> UnseenLists:
+    return UnseenLists(*pairs_of(seen), len(seen), n_items)
+
+
+both = pytest.mark.parametrize("index", [unseen_of, lists_of])
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -83,10 +98,12 @@ def test_each_unseen_item_has_as_many_points_as_its_mass(
         assert Counter(unseen.at(torch.tensor([user]), points)[0].tolist()) == expected
 
 
-@pytest.mark.parametrize("mass", [None, [2**31, 1, 2**31, 1, 2**30, 1]])
-def test_a_user_with_all_but_one_item_only_gets_that_one(mass: list[int] | None) -> None:
+@pytest.mark.parametrize(
+    "index", [unseen_of, lists_of, partial(unseen_of, mass=[2**31, 1, 2**31, 1, 2**30, 1])]
+)
+def test_a_user_with_all_but_one_item_only_gets_that_one(index: Index) -> None:
     everything = set(range(6))
-    unseen = unseen_of([everything - {item} for item in range(6)], 6, mass)
+    unseen = index([everything - {item} for item in range(6)], 6)
     drawn = unseen.draw(torch.arange(6), 200, generator())
     assert (drawn == torch.arange(6)[:, None]).all()
 
@@ -96,9 +113,9 @@ def test_draws_are_never_seen(
     case: tuple[list[set[int]], int], by_popularity: bool, seed: int
 ) -> None:
     seen, n_items = case
-    counted = torch.tensor([item for items in seen for item in items], dtype=torch.long)
+    counted = np.array([item for items in seen for item in items], np.int32)
     weights = popularity_mass(counted, n_items, 1.0) if by_popularity and len(counted) else None
-    unseen = unseen_of(seen, n_items, None if weights is None else weights.tolist())
+    unseen = index_unseen(*pairs_of(seen), len(seen), n_items, weights)
     users = [user for user in range(len(seen)) if len(seen[user]) < n_items]
     drawn = unseen.draw(torch.tensor(users, dtype=torch.long), 20, generator(seed))
     assert drawn.shape == (len(users), 20)
@@ -106,15 +123,17 @@ def test_draws_are_never_seen(
         assert set(items) <= set(range(n_items)) - seen[user]
 
 
+@both
 def test_a_uniform_number_that_rounds_up_to_one_falls_on_the_last_item(
-    monkeypatch: pytest.MonkeyPatch,
+    index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.ones(1, 1, dtype=torch.float64))
-    assert unseen_of([{0, 4}], 5).draw(torch.tensor([0]), 1, generator()).tolist() == [[3]]
+    assert index([{0, 4}], 5).draw(torch.tensor([0]), 1, generator()).tolist() == [[3]]
 
 
-def test_uniform_draws_are_equally_frequent() -> None:
-    unseen = unseen_of([{0, 2, 3}, set()], 8)
+@both
+def test_uniform_draws_are_equally_frequent(index: Index) -> None:
+    unseen = index([{0, 2, 3}, set()], 8)
     drawn = unseen.draw(torch.tensor([0, 1]), 40_000, generator())
     assert_close(drawn[0], dict.fromkeys([1, 4, 5, 6, 7], 1 / 5))
     assert_close(drawn[1], dict.fromkeys(range(8), 1 / 8))
@@ -125,15 +144,15 @@ def test_uniform_draws_are_equally_frequent() -> None:
     [(0.5, {1: 2 / 3, 2: 1 / 3, 3: 0}), (1.0, {1: 4 / 5, 2: 1 / 5, 3: 0})],
 )
 def test_draws_follow_popularity_to_a_power(power: float, expected: dict[int, float]) -> None:
-    counts = torch.tensor([16, 4, 1, 0])
-    mass = popularity_mass(torch.arange(4).repeat_interleave(counts), 4, power)
+    counts = [16, 4, 1, 0]
+    mass = popularity_mass(np.arange(4).repeat(counts), 4, power)
     assert mass is not None
     unseen = unseen_of([{0}], 4, mass.tolist())
     assert_close(unseen.draw(torch.tensor([0]), 40_000, generator()), expected)
 
 
 def test_popularity_mass() -> None:
-    items = torch.tensor([0, 1, 0, 0])
+    items = np.array([0, 1, 0, 0])
     assert popularity_mass(items, 3, 0.0) is None
     mass = popularity_mass(items, 3, 1.0)
     assert mass is not None
@@ -169,12 +188,35 @@ def test_each_set_of_distinct_draws_is_equally_likely(k: int) -> None:
     assert_close(found, {place: 1 / len(subsets) for place in number.values()})
 
 
-@settings(deadline=None)
-@given(st.integers(0, 99))
+@pytest.mark.parametrize("seed", [0, 7])
 def test_draws_depend_on_the_generator_only(seed: int) -> None:
-    unseen = unseen_of([{0}, {1, 2}], 9)
+    seen = [{0}, {1, 2}]
     users = torch.tensor([1, 0, 1])
-    for draw in (unseen.draw, unseen.draw_distinct):
+    unseen = unseen_of(seen, 9)
+    for draw in (unseen.draw, unseen.draw_distinct, lists_of(seen, 9).draw):
         first = draw(users, 5, generator(seed))
         torch.manual_seed(seed + 1)
         assert torch.equal(draw(users, 5, generator(seed)), first)
+
+
+@given(seen_sets())
+def test_lists_hold_the_complements(case: tuple[list[set[int]], int]) -> None:
+    seen, n_items = case
+    lists = lists_of(seen, n_items)
+    complements = [sorted(set(range(n_items)) - items) for items in seen]
+    assert lists.items.tolist() == [item for items in complements for item in items]
+    assert lists.mass.tolist() == [len(items) for items in complements]
+    assert lists.first.tolist() == [sum(map(len, complements[:user])) for user in range(len(seen))]
+
+
+def test_lists_of_a_large_catalogue_hold_its_last_item() -> None:
+    lists = lists_of([set(range(40_000)) - {39_999}], 40_000)
+    assert lists.draw(torch.tensor([0]), 2, generator()).tolist() == [[39_999, 39_999]]
+
+
+def test_users_are_listed_only_where_that_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    users, items = pairs_of([{0}, {1}])
+    monkeypatch.setattr("src.data.unseen.LISTED_PAIRS", 8)
+    assert isinstance(index_unseen(users, items, 2, 4), UnseenLists)
+    assert isinstance(index_unseen(users, items, 2, 5), UnseenItems)
+    assert isinstance(index_unseen(users, items, 2, 4, np.ones(4, np.int64)), UnseenItems)

@@ -16,7 +16,7 @@ from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.targets import CandidateBatch, CatalogueBatch
-from src.data.unseen import UnseenItems
+from src.data.unseen import UnseenLists
 from src.models import GMF, MLP, NeuMF, Recommender
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
@@ -39,7 +39,9 @@ TOY = torch.tensor([[1, 1, 1, 0, 1], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [1, 0, 1,
 def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     torch.manual_seed(0)
     users, items = TOY.nonzero(as_tuple=True)
-    stream = TrainingStream(users, items, UnseenItems(users, items, 4, 5), 3, 200, seed=0)
+    stream = TrainingStream(
+        users, items, UnseenLists(users.numpy(), items.numpy(), 4, 5), 3, 200, seed=0
+    )
     module = RecommenderModule(model(), BCE(), partial(torch.optim.Adam, lr=0.02))
     optimizer = module.configure_optimizers()
     for epoch in range(400):
