@@ -11,8 +11,10 @@ from torch import Tensor
 
 from src.data.prepared import Part, Prepared
 
-# Pairs scored at a time: bounds memory at a few dozen MB for the models here.
-PAIRS_PER_BATCH = 1 << 17
+# Pairs scored at a time: on a CPU so few that what a model makes of them stays in cache.
+PAIRS_PER_BATCH = {"cpu": 1 << 14, "cuda": 1 << 20}
+# Scores of whole catalogues held at a time
+SCORES_PER_BATCH = 1 << 20
 
 
 class CandidateBatch(NamedTuple):
@@ -48,7 +50,7 @@ class CandidateTargets:
         self.items = torch.cat(
             [self.targets[:, None], _to(device, prepared.candidates[part])], dim=1
         )
-        self.rows_per_batch = max(1, PAIRS_PER_BATCH // self.items.shape[1])
+        self.rows_per_batch = max(1, PAIRS_PER_BATCH[device.type] // self.items.shape[1])
 
     def __len__(self) -> int:
         return -(-len(self.users) // self.rows_per_batch)
@@ -79,7 +81,7 @@ class CatalogueTargets:
         known_counts = torch.bincount(users, minlength=prepared.n_users)
         self.known_ends = known_counts.cumsum(0)
         self.known_starts = self.known_ends - known_counts
-        self.users_per_batch = max(1, PAIRS_PER_BATCH // self.n_items)
+        self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
 
     def __len__(self) -> int:
         return -(-len(self.unique_users) // self.users_per_batch)

@@ -7,8 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-# Pairs that score_all scores at a time; bounds the memory of the widest intermediate.
-PAIRS_PER_CHUNK = 1 << 18
+# Pairs that score_all scores at a time: so many that the work on them outweighs its management,
+# so few that the widest intermediate stays in cache (on a GPU, in memory).
+PAIRS_PER_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 22}
 
 
 class Loss(Protocol):
@@ -57,7 +58,7 @@ class Recommender(nn.Module):
     def score_all(self, users: Tensor) -> Tensor:
         """Logits of every item: users [P] -> [P, n_items], in chunks of users."""
         items = torch.arange(self.n_items, device=users.device)[None, :]
-        step = max(1, PAIRS_PER_CHUNK // self.n_items)
+        step = max(1, PAIRS_PER_CHUNK[users.device.type] // self.n_items)
         return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
 
     def user_rows(self, users: Tensor) -> Tensor:

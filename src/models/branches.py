@@ -32,6 +32,10 @@ class Branch(nn.Module):
         """Rows [..., width] that broadcast together -> features [..., n_features]."""
         return self.activations(user, item)[-1]
 
+    def score_all(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        """Features times `weight` of every pair: rows [P, width], [n, width], [f] -> [P, n]."""
+        raise NotImplementedError
+
     def backward(
         self,
         gradient: Tensor,
@@ -57,6 +61,9 @@ class GMFBranch(Branch):
 
     def activations(self, user: Tensor, item: Tensor) -> list[Tensor]:
         return [user * item]
+
+    def score_all(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        return (users * weight) @ items.t()
 
     def backward(
         self,
@@ -106,6 +113,26 @@ class MLPBranch(Branch):
     def _activate(self, sums: Tensor) -> Tensor:
         output = sums.relu_()
         return self.dropout(output) if self._drops else output
+
+    def score_all(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        if not self.hidden:
+            of_user, of_item = weight.split_with_sizes([self.width, self.width])
+            return (users @ of_user)[:, None] + items @ of_item
+        return torch.cat([self._score(users, chunk, weight) for chunk in items.split(4096)], dim=1)
+
+    def _score(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        """One user at a time and feature by feature: all that a user needs stays in cache."""
+        first, *rest = self._hidden()
+        user_weight, item_weight = self._halves(first)
+        of_items = item_weight @ items.t()
+        of_users = linear(users, user_weight, first.bias)
+        scores = []
+        for of_user in of_users:
+            features = self._activate(of_items + of_user[:, None])
+            for layer in rest:
+                features = self._activate(torch.addmm(layer.bias[:, None], layer.weight, features))
+            scores.append(weight @ features)
+        return torch.stack(scores)
 
     @property
     def _drops(self) -> bool:

@@ -54,6 +54,17 @@ class NCF(Recommender):
         features = [branch(user, item) for branch, user, item in rows]
         return self.output(torch.cat(features, dim=-1)).squeeze(-1)
 
+    def score_all(self, users: Tensor) -> Tensor:
+        if users.is_cuda:  # where fewer and larger operations are faster
+            return super().score_all(users)
+        rows = self._by_branch(self.user_rows(users), self.table.weight[self.n_users :])
+        weights = self.output.weight[0].split_with_sizes([b.n_features for b, _, _ in rows])
+        scores = [
+            branch.score_all(user, item, weight)
+            for (branch, user, item), weight in zip(rows, weights, strict=True)
+        ]
+        return torch.stack([self.output.bias.expand_as(scores[0]), *scores]).sum(0)
+
     @torch.no_grad()
     def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
         n_users, n_pairs = len(users), items.numel()

@@ -46,7 +46,7 @@ def test_the_kind_of_targets_follows_the_candidates() -> None:
 def test_candidates_stay_beside_their_target_for_any_block_size(
     monkeypatch: pytest.MonkeyPatch, pairs: int
 ) -> None:
-    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", pairs)
+    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", {"cpu": pairs})
     targets = CandidateTargets(prepared(), "test", CPU)
     batches = list(targets)
     assert len(batches) == len(targets) == -(-5 // max(1, pairs // 4))
@@ -91,7 +91,7 @@ def several() -> Prepared:
 def test_a_user_may_have_several_targets_in_the_catalogue(
     monkeypatch: pytest.MonkeyPatch, pairs: int
 ) -> None:
-    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", pairs)
+    monkeypatch.setattr("src.data.targets.SCORES_PER_BATCH", pairs)
     targets = CatalogueTargets(several(), "test", CPU)
     batches = list(targets)
     assert len(batches) == len(targets) == -(-3 // max(1, pairs // 8))
@@ -109,7 +109,7 @@ def test_a_user_may_have_several_targets_in_the_catalogue(
 
 @pytest.mark.parametrize("pairs", [8, 1 << 17])
 def test_known_are_the_items_of_all_parts(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
-    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", pairs)
+    monkeypatch.setattr("src.data.targets.SCORES_PER_BATCH", pairs)
     known = torch.cat([batch.known for batch in CatalogueTargets(several(), "test", CPU)])
     assert known.dtype == torch.bool
     assert [row.nonzero()[:, 0].tolist() for row in known] == [
@@ -142,7 +142,9 @@ def catalogue_ranks(targets: CatalogueTargets, scores: Tensor) -> Tensor:
 def test_all_unseen_items_as_candidates_rank_like_the_catalogue(
     monkeypatch: pytest.MonkeyPatch, data: st.DataObject
 ) -> None:
-    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", data.draw(st.sampled_from([1, 17, 99])))
+    pairs = data.draw(st.sampled_from([1, 17, 99]))
+    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", {"cpu": pairs})
+    monkeypatch.setattr("src.data.targets.SCORES_PER_BATCH", pairs)
     n_items, n_users = data.draw(st.integers(4, 8)), data.draw(st.integers(1, 5))
     each = data.draw(st.integers(3, n_items - 1))
     orders = [data.draw(st.permutations(range(n_items))) for _ in range(n_users)]
