@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from src import cli
+from src.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -12,17 +13,18 @@ if TYPE_CHECKING:
 
 def evaluate(cfg: DictConfig) -> None:
     """Scores the run's best checkpoint on test, against the run's candidates or others."""
-    from pathlib import Path
+    with importing():
+        from pathlib import Path
 
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
+        from hydra.core.hydra_config import HydraConfig
+        from omegaconf import OmegaConf
 
-    from src import assembly, experiment
-    from src.build import check
-    from src.results import print_results
-    from src.runs import BEST, find_run
-    from src.training.checkpoints import load_model
-    from src.training.trainer import make_trainer
+        from src import assembly, experiment
+        from src.build import check
+        from src.results import print_results
+        from src.runs import BEST, find_run
+        from src.training.checkpoints import load_model
+        from src.training.trainer import make_trainer
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     run = find_run(str(cfg.run), cfg.tracking)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from src import cli
+from src.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,13 +17,14 @@ def train(cfg: DictConfig) -> float:
     Returns the metric that selected the epoch, for sweepers.
     """
     # heavy libraries load here, so that --help and tab completion answer at once
-    from pathlib import Path
+    with importing():
+        from pathlib import Path
 
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf, open_dict
+        from hydra.core.hydra_config import HydraConfig
+        from omegaconf import OmegaConf, open_dict
 
-    from src import experiment
-    from src.provenance import tags_of
+        from src import experiment
+        from src.provenance import tags_of
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     # resolved before the run's own model and optimizer, to which they refer, give way to them

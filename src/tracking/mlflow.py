@@ -16,6 +16,7 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
+from src.startup import importing
 from src.tracking.base import Tracker, flatten
 
 # MLflow's own limits (mlflow.utils.validation)
@@ -44,12 +45,9 @@ class MLflowTracker(Tracker):
         `artifacts`: folder for the files of an embedded database's runs. Raises UserError when
         the store can't be opened.
         """
-        _hurry(uri)
-        from mlflow.tracking import MlflowClient
-
         try:
             with _creating(uri):
-                self.client = MlflowClient(uri)
+                self.client = _client(uri)
                 experiment_id = _experiment(self.client, experiment, uri, artifacts)
             run = self.client.create_run(
                 experiment_id, run_name=run_name, tags=_strings(tags or {})
@@ -156,15 +154,14 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
 
     Raises UserError when the run is known but its folder is gone.
     """
-    _hurry(uri)
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-
     database = _embedded(uri)
     if database is not None and not database.exists():
         return None
+    client = _client(uri)
+    from mlflow.exceptions import MlflowException
+
     try:
-        run = MlflowClient(uri).get_run(run_id)
+        run = client.get_run(run_id)
     except MlflowException:
         return None
     folder = Path(run.data.tags.get("output_folder", ""))
@@ -215,14 +212,18 @@ def _embedded(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
-def _hurry(uri: str) -> None:
-    """Before mlflow is imported: no chatter or telemetry, and seconds to find a server dead."""
+def _client(uri: str) -> Any:
+    """MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     if uri.startswith("http"):
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    with importing():
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(uri)
 
 
 def _strings(tags: Mapping[str, Any]) -> dict[str, str]:
