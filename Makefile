@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers lint format dashboard clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -20,6 +20,15 @@ test: .venv/ready  ## the tests
 test-slow: .venv/ready  ## the tests that take longer, too
 	$(PY) -m pytest -m ""
 
+bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md
+	$(PY) -m benchmarks $(ROWS)
+
+bench-quality: .venv/ready  ## whether speed costs quality: three seeds beside the plain loop
+	$(PY) -m benchmarks.quality
+
+bench-peers: .venv/ready .venv-recbole/ready .venv-cornac/ready  ## RecBole and Cornac on the same interactions
+	$(PY) -m benchmarks.peers
+
 lint: .venv/ready  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -33,7 +42,7 @@ dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000
 	$(PY) -m src.dashboard
 
 clean:  ## remove the virtual environment and caches, but no results
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	rm -rf .venv .venv-recbole .venv-cornac .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
 
 # torch comes first and pinned: asked for by other packages it may arrive in another build
 .venv/ready: pyproject.toml constraints.txt
@@ -42,4 +51,17 @@ clean:  ## remove the virtual environment and caches, but no results
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --constraint constraints.txt torch
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# In environments of their own: RecBole needs older setuptools, numpy and pandas than Cornac and we
+.venv-recbole/ready: Makefile
+	$(PYTHON) -m venv .venv-recbole
+	.venv-recbole/bin/python -m pip install --quiet 'torch==2.13.0' 'setuptools<80' 'numpy<2' 'pandas<2.3'
+	.venv-recbole/bin/python -m pip install --quiet 'recbole==1.2.1' 'setuptools<80' 'numpy<2' 'pandas<2.3'
+	@touch $@
+
+.venv-cornac/ready: Makefile
+	$(PYTHON) -m venv .venv-cornac
+	.venv-cornac/bin/python -m pip install --quiet 'torch==2.13.0'
+	.venv-cornac/bin/python -m pip install --quiet 'cornac==3.0.1'
 	@touch $@

@@ -57,8 +57,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """
     # Hydra then raises what it would have printed, and leaves the printing to us
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
-    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
+    register_resolvers()
     signal.signal(signal.SIGTERM, _terminate)
     if strangers := get_args_parser().parse_known_args()[1]:
         _fail(_stranger(strangers[0]))
@@ -76,6 +75,12 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         if line is None:
             raise
         _fail(line)
+
+
+def register_resolvers() -> None:
+    """What the configuration files ask for by ${outputs:} and ${pid:}."""
+    OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
+    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
 
 
 def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

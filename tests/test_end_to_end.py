@@ -144,7 +144,7 @@ def test_pretraining_is_three_runs_in_one_command(call: Call, tmp_path: Path) ->
     assert all("test/hr@10" in metrics(folder) for folder in folders)
     assert f"gmf: {folders[0]}" in (folders[2] / "config.yaml").read_text()
     optimizers = [(folder / "config.yaml").read_text() for folder in folders]
-    assert ["optim.Adam" in text for text in optimizers] == [True, True, False]
+    assert ["training.adam.Adam" in text for text in optimizers] == [True, True, False]
 
 
 def test_processes_started_at_once_prepare_the_data_once(tmp_path: Path) -> None:

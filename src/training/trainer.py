@@ -36,10 +36,7 @@ def make_trainer(
     conf/trainer/auto.yaml.
     """
     accelerator = _resolve(accelerator, devices)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    # the momentum of rows seldom read fades into denormals, which CPUs handle 50 times slower
-    torch.set_flush_denormal(True)
+    set_up_cpu(threads)
     _quieten()
     on_terminal = sys.stdout.isatty()
     keep = partial(
@@ -70,6 +67,14 @@ def make_trainer(
         enable_model_summary=False,
         default_root_dir=folder,
     )
+
+
+def set_up_cpu(threads: int | None) -> None:
+    """How torch is to compute on the CPU; None leaves the number of threads to it."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    # the momentum of rows seldom read fades into denormals, which CPUs handle 50 times slower
+    torch.set_flush_denormal(True)
 
 
 def history_of(trainer: pl.Trainer) -> EpochHistory:

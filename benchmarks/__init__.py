@@ -1,0 +1,1 @@
+"""What `make bench` runs: our speed, beside reference implementations and other libraries."""

@@ -1,0 +1,73 @@
+"""`make bench`: measures every row, prints the table, writes docs/performance.md and its picture.
+
+`python -m benchmarks ROW ...` measures some rows only and prints them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.report import draw, table, write
+from benchmarks.rows import Bench, Row
+from src.paths import OUTPUTS
+from src.provenance import git_commit
+
+LARGE = (
+    "data=synthetic",
+    "data.source.n_users=138000",
+    "data.source.n_items=27000",
+    "data.source.n_interactions=20000000",
+)
+FAST = ("experiment=fast",)
+
+
+def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
+    """What can be measured, by name."""
+    return {
+        "epoch-256": lambda: bench.epoch(256, target=20.0),
+        "epoch-4096": lambda: bench.epoch(4096, target=2.8),
+        "fast": lambda: bench.quickly(FAST),
+        "draw": bench.draw,
+        "evaluation": bench.evaluation,
+        "catalogue": bench.catalogue,
+        "share": bench.share,
+        "startup": bench.startup,
+        "large": lambda: bench.large(LARGE),
+    }
+
+
+def main(names: list[str]) -> None:
+    """Measures the named rows, or all and records them."""
+    logging.disable(logging.INFO)
+    warnings.filterwarnings("ignore")
+    console = Console()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as home:
+        bench = Bench(("data=ncf-ml-1m",), Path(home))
+        known = rows_of(bench)
+        if unknown := set(names) - set(known):
+            sys.exit(f"no row {', '.join(unknown)}: there are {', '.join(known)}")
+        for name in names or known:
+            with console.status(f"measuring {name}"):
+                found = known[name]()
+            rows += found if isinstance(found, tuple) else [found]
+            console.print(table(rows[-len(found) :] if isinstance(found, tuple) else rows[-1:]))
+    if not names:
+        OUTPUTS.mkdir(parents=True, exist_ok=True)
+        record = {"commit": git_commit(), "rows": [asdict(row) for row in rows]}
+        (OUTPUTS / "bench.json").write_text(json.dumps(record, indent=2))
+        write(rows)
+        draw(rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

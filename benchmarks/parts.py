@@ -1,0 +1,38 @@
+"""The parts of a run, made from the same options as by the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+from omegaconf import OmegaConf
+
+from src import assembly, cli
+from src.build import check
+from src.data.datamodule import InteractionDataModule
+from src.paths import CONF
+from src.training.module import RecommenderModule
+from src.training.trainer import make_trainer
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """The options of `python -m src.train OVERRIDES`."""
+    cli.register_resolvers()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose("train", overrides=list(overrides))
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def make(
+    options: dict[str, Any], folder: Path
+) -> tuple[pl.Trainer, RecommenderModule, InteractionDataModule]:
+    """Trainer, module and data of a run without a tracker."""
+    monitor = options["protocol"]["monitor"]
+    assembly.seed_everything(options)
+    checked = check(make_trainer, options["trainer"], "trainer")
+    trainer = make_trainer(folder, monitor, None, **checked)
+    data = assembly.make_datamodule(options)
+    module = assembly.make_module(options, assembly.initial_model(options, data), data)
+    return trainer, module, data

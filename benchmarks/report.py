@@ -1,0 +1,92 @@
+"""The measured rows as a table on the terminal, in docs/performance.md, and as a picture."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import matplotlib as mpl
+from rich.table import Table
+
+from benchmarks.measure import machine
+from benchmarks.rows import Row
+from src.provenance import git_commit
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+OTHERS = {"plain": "vectorized loop", "per_sample": "sample by sample"}
+HEADINGS = ("", "target", "here, median", "range", *OTHERS.values())
+
+
+def cells(row: Row) -> list[str]:
+    """The row's cells, in the order of HEADINGS."""
+    ours = row.measured.ours
+    return [
+        row.what,
+        _number(row.target, row.unit),
+        _number(row.measured.median, row.unit),
+        f"{_number(min(ours))} to {_number(max(ours))}",
+        *(
+            f"{row.measured.ratio(name):.1f} times as long" if name in row.measured.others else ""
+            for name in OTHERS
+        ),
+    ]
+
+
+def table(rows: list[Row]) -> Table:
+    """For the terminal."""
+    shown = Table(*HEADINGS)
+    for row in rows:
+        shown.add_row(*cells(row))
+    return shown
+
+
+def write(rows: list[Row]) -> None:
+    """Puts the table between its two marks in docs/performance.md."""
+    lines = [
+        f"Measured on {date.today().isoformat()} at commit {git_commit()[:7]}: {machine()}.",
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        f"|{'---|' * len(HEADINGS)}",
+        *(f"| {' | '.join(cells(row))} |" for row in rows),
+    ]
+    page = DOCS / "performance.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
+
+
+def draw(rows: list[Row]) -> None:
+    """docs/performance.png: how many times longer the usual ways take."""
+    compared = [row for row in rows if row.measured.others][::-1]
+    figure, axes = plt.subplots(figsize=(8, 0.55 * len(compared) + 1.4))
+    for shift, (name, label, color) in zip(
+        (0.2, -0.2),
+        (("plain", OTHERS["plain"], "#4c78a8"), ("per_sample", OTHERS["per_sample"], "#e45756")),
+        strict=True,
+    ):
+        places = [i for i, row in enumerate(compared) if name in row.measured.others]
+        ratios = [compared[i].measured.ratio(name) for i in places]
+        bars = axes.barh([i + shift for i in places], ratios, 0.38, color=color, label=label)
+        axes.bar_label(bars, [f"{ratio:.1f}×" for ratio in ratios], padding=3, fontsize=9)
+    axes.set_yticks(range(len(compared)), [row.what for row in compared])
+    axes.axvline(1, color="#444", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xlim(left=0.8)
+    axes.margins(x=0.15)
+    axes.set_xlabel("times as long as here")
+    axes.legend(loc="lower right", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(DOCS / "performance.png", dpi=130)
+    plt.close(figure)
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return ""
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{digits} {unit}".strip()

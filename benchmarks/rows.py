@@ -1,0 +1,234 @@
+"""The rows of the table: for each what it takes us, and what it takes the usual ways."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import reference
+from benchmarks.commands import python, train
+from benchmarks.measure import Measured, alternate, seconds
+from benchmarks.parts import compose, make
+from src.data.interactions import Interactions
+from src.data.stream import TrainingStream
+from src.data.targets import CandidateTargets
+from src.evaluation.metrics import ranks
+
+ROUNDS = 5
+PER_SAMPLE_SHARE = 25  # the sample-by-sample loops are timed on one positive in so many
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    what: str
+    target: float | None
+    unit: str
+    measured: Measured
+    note: str = ""
+
+
+class Bench:
+    """Everything is measured on `data`, below `home`, by one process at a time."""
+
+    def __init__(self, data: tuple[str, ...], home: Path) -> None:
+        """`data`: the options that choose the data, such as data=ncf-ml-1m."""
+        self.data, self.home = data, home
+        self.folder = Path(tempfile.mkdtemp(dir=home))
+        torch.set_num_threads(1)
+        self.train: Interactions = make(compose(*data), self.folder)[2].prepared.split.train
+        n = len(self.train)
+        kept = np.random.default_rng(0).choice(n, n // PER_SAMPLE_SHARE, replace=False)
+        self.thinned = self.train.take(np.sort(kept))
+
+    def epoch(self, batch_size: int, target: float) -> Row:
+        """Seconds of an epoch with everything a run does after it."""
+
+        def ours() -> float:
+            run = train(
+                self.home, *self.data, f"data.batch_size={batch_size}", "trainer.max_epochs=2"
+            )
+            return run.metrics["fit/seconds"] / 2
+
+        loop = reference.PlainLoop(self.train, 4, batch_size, seed=0)
+        samples = reference.PerSample(self.thinned, 4, seed=0)
+
+        def per_sample() -> float:
+            model = reference.PlainNeuMF(self.train.n_users, self.train.n_items)
+
+            def epoch() -> None:
+                samples.draw()
+                reference.per_sample_epoch(samples, model, batch_size)
+
+            return seconds(epoch) * PER_SAMPLE_SHARE
+
+        measured = alternate(
+            3,
+            ours,
+            plain=lambda: seconds(loop.epoch),
+            per_sample=per_sample,
+        )
+        return Row(f"epoch at batch {batch_size:,}", target, "s", measured)
+
+    def draw(self) -> Row:
+        """Seconds of drawing an epoch's negatives."""
+        stream = self._stream("data.batch_size=256")
+        users = stream.users[torch.randperm(len(stream.users))].long().split(1 << 16)
+        loop = reference.PlainLoop(self.train, 4, 256, seed=0)
+        samples = reference.PerSample(self.thinned, 4, seed=0)
+        generator = torch.Generator()
+
+        def ours() -> float:
+            return seconds(lambda: [stream.unseen.draw(part, 4, generator) for part in users])
+
+        measured = alternate(
+            ROUNDS,
+            ours,
+            plain=lambda: seconds(loop.draw),
+            per_sample=lambda: seconds(samples.draw) * PER_SAMPLE_SHARE,
+        )
+        return Row("drawing 4 negatives a positive", 0.15, "s", measured)
+
+    def evaluation(self) -> Row:
+        """Seconds of ranking each test target among its candidates."""
+        trainer, module, data = make(compose(*self.data), self.folder)
+        targets = data.targets("test")
+        assert isinstance(targets, CandidateTargets)
+        model = reference.PlainNeuMF(self.train.n_users, self.train.n_items)
+        every_user, every_item = targets.users, targets.items
+        trainer.test(module, data, verbose=False)
+
+        @torch.inference_mode()
+        def plain() -> None:
+            for users, items in zip(every_user.split(512), every_item.split(512), strict=True):
+                flat = users.repeat_interleave(items.shape[1])
+                scores = model(flat, items.reshape(-1)).view(items.shape)
+                ranks(scores[:, 0], scores[:, 1:])
+
+        @torch.inference_mode()
+        def per_user() -> None:
+            for user, items in zip(every_user, every_item, strict=True):
+                scores = model(user.expand(len(items)), items)
+                torch.topk(scores, 10).indices.tolist()
+
+        measured = alternate(
+            ROUNDS,
+            lambda: seconds(lambda: trainer.test(module, data, verbose=False)),
+            plain=lambda: seconds(plain),
+            per_sample=lambda: seconds(per_user),
+        )
+        return Row(f"evaluating {every_item.numel():,} pairs", 0.25, "s", measured)
+
+    def catalogue(self) -> tuple[Row, Row]:
+        """Seconds and MB of ranking each test target among all unknown items."""
+        found: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
+        for _ in range(3):
+            for which, results in found.items():
+                printed = python("-m", "benchmarks.catalogue", which, *self.data, home=self.home)
+                results.append(json.loads(printed.splitlines()[-1]))
+
+        def row(what: str, target: float, unit: str, field: str) -> Row:
+            ours, plain = ([r[field] for r in found[which]] for which in ("ours", "plain"))
+            return Row(what, target, unit, Measured(ours, {"plain": plain}))
+
+        return (
+            row("ranking the whole catalogue for all users", 2.0, "s", "seconds"),
+            row("the same, memory above the idle process", 1000.0, "MB", "megabytes"),
+        )
+
+    def share(self) -> Row:
+        """Percent that Lightning, callbacks and MLflow add to our own bare loop."""
+        options = (*self.data, "trainer.max_epochs=1")
+        trainer, module, data = make(compose(*options), self.folder)
+        trainer.fit(module, datamodule=data)
+        stream = data.train_dataloader()
+        assert isinstance(stream, TrainingStream)
+        (optimizer,) = trainer.optimizers
+        validation = data.val_dataloader()
+
+        def bare() -> None:
+            module.train()
+            for batches in stream:
+                for batch in batches:
+                    module.model.differentiate(batch.users, batch.items, module.loss)
+                    optimizer.step()
+            module.eval()
+            with torch.inference_mode():
+                for targets in validation:
+                    module._rank(targets)
+
+        def ours() -> float:
+            return train(self.home, *options).metrics["fit/seconds"]
+
+        measured = alternate(ROUNDS, ours, bare=lambda: seconds(bare))
+        shares = [
+            100 * (ours / bare - 1)
+            for ours, bare in zip(measured.ours, measured.others["bare"], strict=True)
+        ]
+        return Row("share of Lightning and MLflow in an epoch", 5.0, "%", Measured(shares))
+
+    def startup(self) -> tuple[Row, Row]:
+        """Seconds until help is shown, and until the first training step."""
+
+        def until(*words: str) -> Callable[[], float]:
+            return lambda: seconds(lambda: python("-m", *words, home=self.home))
+
+        first_step = ("benchmarks.first_step", *self.data)
+        until(*first_step)()  # makes the database
+        return (
+            Row("--help", 1.0, "s", alternate(ROUNDS, until("src.train", "--help"))),
+            Row("command to first step", 5.0, "s", alternate(ROUNDS, until(*first_step))),
+        )
+
+    def quickly(self, options: tuple[str, ...]) -> tuple[Row, Row]:
+        """Seconds from the command to its end, and the test HR@10 of what it selected."""
+        runs = [train(self.home, *self.data, *options, f"seed={seed}") for seed in range(ROUNDS)]
+        note = " ".join(options)
+        return (
+            Row("command to weights", 30.0, "s", Measured([run.seconds for run in runs]), note),
+            Row(
+                "their HR@10 on test",
+                0.68,
+                "",
+                Measured([run.metrics["test/hr@10"] for run in runs]),
+                note,
+            ),
+        )
+
+    def large(self, large: tuple[str, ...]) -> tuple[Row, Row, Row]:
+        """20M interactions: seconds to prepare, peak MB, cost per example against `data`'s."""
+        found: dict[str, list[dict[str, float]]] = {"large": [], "small": []}
+        for _ in range(3):
+            for which, data in (("large", large), ("small", self.data)):
+                with tempfile.TemporaryDirectory(dir=self.home) as cache:
+                    printed = python(
+                        "-m",
+                        "benchmarks.large",
+                        "500",
+                        *data,
+                        f"data.cache={cache}",
+                        home=self.home,
+                    )
+                found[which].append(json.loads(printed.splitlines()[-1]))
+        ratios = [
+            large["microseconds_per_example"] / small["microseconds_per_example"]
+            for large, small in zip(found["large"], found["small"], strict=True)
+        ]
+        prepare, peak = (
+            [r[field] for r in found["large"]] for field in ("prepare_seconds", "peak_megabytes")
+        )
+        return (
+            Row("preparing 20M interactions", 30.0, "s", Measured(prepare)),
+            Row("peak resident memory with 20M interactions", 2500.0, "MB", Measured(peak)),
+            Row("an example's cost at 20M against 1M", 1.3, "times", Measured(ratios)),
+        )
+
+    def _stream(self, *options: str) -> TrainingStream:
+        return make(compose(*self.data, *options), self.folder)[2].train_dataloader()
