@@ -1,63 +1,65 @@
-"""`python -m benchmarks.large CALLS OPTIONS`: preparing, memory and cost per example."""
+"""`python -m benchmarks.large CALLS OPTIONS`: preparing, memory, cost of an example."""
 
 from __future__ import annotations
 
 import json
 import resource
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
+
+import torch
 
 from benchmarks.measure import seconds
 from benchmarks.parts import compose, make
 from src.data.stream import Batch, TrainingStream
+from src.data.targets import CandidateTargets
 from src.training.module import RecommenderModule
-
-CALLS_PER_SAMPLE = 20
 
 
 def main(max_calls: int, options: list[str]) -> None:
-    """Prints seconds of preparing, the peak resident MB, and microseconds per example."""
+    """Trains `max_calls` calls of one epoch and prints what was measured, as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         trainer, module, data = make(compose(*options), Path(folder))
         preparing = seconds(data.prepare_data)
 
         whole = TrainingStream.__iter__
-        TrainingStream.__iter__ = lambda stream: _first(whole(stream), max_calls)  # type: ignore[method-assign]
-        TrainingStream.__len__ = lambda stream: max_calls  # type: ignore[method-assign]
+        TrainingStream.__iter__ = lambda stream: islice(whole(stream), max_calls)  # type: ignore[method-assign]
+        calls = TrainingStream.__len__
+        TrainingStream.__len__ = lambda stream: min(max_calls, calls(stream))  # type: ignore[method-assign]
         moments: list[float] = []
         step = RecommenderModule.training_step
 
         def timed(self: RecommenderModule, batches: Sequence[Batch], index: int) -> None:
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
             moments.append(time.perf_counter())
             step(self, batches, index)
 
         RecommenderModule.training_step = timed  # type: ignore
         trainer.fit(module, datamodule=data)
-        examples = CALLS_PER_SAMPLE * module.n_examples / max_calls
-        late = moments[len(moments) // 2 :]
-        samples = [
-            (after - before) / examples
-            for before, after in zip(late, late[CALLS_PER_SAMPLE:], strict=False)
-        ]
+        # the second half, when allocators and caches have settled
+        half = len(moments) // 2
+        took = (moments[-1] - moments[half]) / (len(moments) - 1 - half)
+        examples = module.n_examples / len(moments)
+        targets = data.val_dataloader()
+        assert isinstance(targets, CandidateTargets)
+        judging = seconds(lambda: trainer.validate(module, data, verbose=False))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         print(
             json.dumps(
                 {
                     "prepare_seconds": preparing,
                     "peak_megabytes": peak,
-                    "microseconds_per_example": 1e6 * statistics.median(samples),
+                    "microseconds_per_example": 1e6 * took / examples,
+                    "examples_per_second": examples / took,
+                    "pairs_per_second": targets.items.numel() / judging,
                 }
             )
         )
-
-
-def _first(batches: Iterator[list[Batch]], n: int) -> Iterator[list[Batch]]:
-    for _ in range(n):
-        yield next(batches)
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ class Bench:
                     printed = python(
                         "-m",
                         "benchmarks.large",
-                        "500",
+                        "100",
                         *data,
                         f"data.cache={cache}",
                         home=self.home,

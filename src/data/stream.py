@@ -17,7 +17,7 @@ POSITIVES_PER_BLOCK = 1 << 16
 
 
 # Lightning's own work costs more than a step on a small batch: it is handed this many at a time.
-STEPS_PER_CALL = 16
+STEPS_PER_CALL = 32
 
 
 class Batch(NamedTuple):

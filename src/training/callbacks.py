@@ -68,7 +68,10 @@ class EpochBar(TQDMProgressBar):
             for name, value in pl_module.judged.items()
             if name.endswith(("/hr@10", "/ndcg@10"))
         }
-        return {"loss": f"{pl_module.running_loss():.4f}", **shown}
+        # on a GPU, reading the running loss would make the host wait for it
+        if pl_module.device.type == "cpu":
+            shown["loss"] = f"{pl_module.running_loss():.4f}"
+        return {**shown}
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         super().on_train_epoch_start(trainer)

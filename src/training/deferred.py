@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 ROWS_PER_CHUNK = 1 << 16
-# What momentum still moves after this many halvings and more is below rounding
+# The share of its first move that momentum may still make where its sum is cut off
 NEGLIGIBLE = 1e-12
 
 
@@ -106,14 +106,15 @@ class DeferredRows:
         """Brings every row up to date and writes the table and its averages back."""
         if self.now == 0:
             return
-        for ids in torch.arange(len(self.rows), device=self.rows.device).split(ROWS_PER_CHUNK):
-            _, rows, decays = self._current(ids)
+        for first in range(0, len(self.rows), ROWS_PER_CHUNK):
+            last = min(first + ROWS_PER_CHUNK, len(self.rows))
+            _, rows, decays = self._current(torch.arange(first, last, device=self.rows.device))
             value, exp_avg, exp_avg_sq, _ = self._parts(rows)
             # the table's decays are those of the step to come
             exp_avg.mul_(decays[:, 0:1] / self.betas[0])
             exp_avg_sq.mul_(decays[:, 1:2] / self.betas[1])
             for tensor, part in zip(self.home, (value, exp_avg, exp_avg_sq), strict=True):
-                tensor[ids[0] : ids[-1] + 1] = part
+                tensor[first:last] = part
         self._load(self.start + self.now)
 
     def _current(self, ids: Tensor) -> _Read:

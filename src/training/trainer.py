@@ -26,6 +26,8 @@ def make_trainer(
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     devices: Annotated[int, Ge(1)] = 1,
     precision: Literal["32", "bf16-mixed"] = "32",
+    matmul: Literal["highest", "high"] = "highest",
+    deterministic: bool = True,
     max_epochs: Annotated[int, Ge(1)] = 30,
     patience: Annotated[int, Ge(1)] | None = 5,
     threads: Annotated[int, Ge(1)] | None = 1,
@@ -37,6 +39,7 @@ def make_trainer(
     """
     accelerator = _resolve(accelerator, devices)
     set_up_cpu(threads)
+    torch.set_float32_matmul_precision(matmul)
     _quieten()
     on_terminal = sys.stdout.isatty()
     keep = partial(
@@ -59,8 +62,8 @@ def make_trainer(
         max_epochs=max_epochs,
         logger=logger or False,
         callbacks=callbacks,
-        # a GPU's fast atomic additions would make two runs of one seed differ
-        deterministic="warn" if accelerator == "gpu" else None,
+        # a CPU is so anyway; a GPU's fast atomic additions would make two runs of one seed differ
+        deterministic="warn" if accelerator == "gpu" and deterministic else None,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         enable_progress_bar=on_terminal,
