@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.measure import seconds
 from benchmarks.parts import compose, make
+from src.assembly import make_datamodule
 from src.data.stream import Batch, TrainingStream
 from src.data.targets import CandidateTargets
 from src.training.module import RecommenderModule
@@ -23,8 +24,9 @@ from src.training.module import RecommenderModule
 def main(max_calls: int, options: list[str]) -> None:
     """Trains `max_calls` calls of one epoch and prints what was measured, as JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer, module, data = make(compose(*options), Path(folder))
-        preparing = seconds(data.prepare_data)
+        composed = compose(*options, "trainer.max_epochs=1")
+        preparing = seconds(make_datamodule(composed).prepare_data)
+        trainer, module, data = make(composed, Path(folder))
 
         whole = TrainingStream.__iter__
         TrainingStream.__iter__ = lambda stream: islice(whole(stream), max_calls)  # type: ignore[method-assign]

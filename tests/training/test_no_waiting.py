@@ -1,7 +1,7 @@
 """That an epoch never reads a value back from the device: the host would have to wait for a GPU.
 
-No GPU is needed: torch shows every operation that a step makes, and those that read a value, or make
-a tensor of a size that depends on values, are known.
+No GPU is needed: torch shows every operation that a step makes, and those that read a value, or
+make a tensor of a size that depends on values, are known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from src.training.adam import Adam
 from src.training.losses import BCE
 from src.training.module import RecommenderModule
 
-WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "bincount"}
+WAITING = {
+    "a mask as index",
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "equal",
+    "_unique2",
+    "bincount",
+}
 
 
 class NoWaiting(TorchDispatchMode):
@@ -30,11 +38,10 @@ class NoWaiting(TorchDispatchMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         name = function.overloadpacket.__name__
-        masks = name.startswith("index") and any(
-            index is not None and index.dtype == torch.bool
-            for index in (args[1] if isinstance(args[1], (list, tuple)) else ())
-        )
-        assert name not in WAITING and not masks, f"{name} waits for the device"
+        indices = args[1] if name in ("index", "index_put_") else ()
+        if any(index is not None and index.dtype == torch.bool for index in indices):
+            name = "a mask as index"
+        assert name not in WAITING, f"{name} waits for the device"
         return function(*args, **(kwargs or {}))
 
 
