@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.data.stream import Batch, TrainingStream, derive_seed
-from src.data.targets import CandidateBatch, CatalogueBatch
+from src.data.targets import CandidateBatch, CatalogueBatch, Targets
 from src.errors import UserError
 from src.evaluation.metrics import mean_over_users, metrics_at, ranks
 from src.models import Recommender
@@ -59,7 +59,8 @@ class RecommenderModule(pl.LightningModule):
         self.explicit = False
         self.loss_sum = torch.zeros(())
         self.n_examples = 0
-        self._ranks: list[Tensor] = []
+        self._ranks = torch.empty(0, dtype=torch.long)
+        self._n_ranked = 0
         self.judged: dict[str, float] = {}
         """The last epoch's metrics in full precision; Lightning's own copies are float32."""
         self.tested: dict[str, float] = {}
@@ -140,20 +141,36 @@ class RecommenderModule(pl.LightningModule):
         if isinstance(optimizer, Adam):
             optimizer.flush()
 
-    def validation_step(self, batch: CandidateBatch | CatalogueBatch, _: int) -> None:
-        self._ranks.append(self._rank(batch))
+    def on_validation_epoch_start(self) -> None:
+        self._make_room(cast("Targets", self.trainer.val_dataloaders))
 
-    def on_validation_epoch_end(self) -> None:
-        ranks = self._collected_ranks()
-        self.judged = self._summarize(self.judged_part, ranks, self.trainer.val_dataloaders)
-        self.log_dict(self.judged)
+    def on_test_epoch_start(self) -> None:
+        self._make_room(cast("Targets", self.trainer.test_dataloaders))
+
+    def _make_room(self, targets: Targets) -> None:
+        # at once: many small tensors among a model's large ones keep memory from being given back
+        self._ranks = torch.empty(len(targets.users), dtype=torch.long, device=self.device)
+        self._n_ranked = 0
+
+    def validation_step(self, batch: CandidateBatch | CatalogueBatch, _: int) -> None:
+        self._keep(self._rank(batch))
 
     def test_step(self, batch: CandidateBatch | CatalogueBatch, batch_idx: int) -> None:
-        self._ranks.append(self._rank(batch))
+        self._keep(self._rank(batch))
+
+    def _keep(self, ranks: Tensor) -> None:
+        self._ranks[self._n_ranked : self._n_ranked + len(ranks)] = ranks
+        self._n_ranked += len(ranks)
+
+    def on_validation_epoch_end(self) -> None:
+        targets = cast("Targets", self.trainer.val_dataloaders)
+        self.judged = self._summarize(self.judged_part, targets.users)
+        self.log_dict(self.judged)
 
     def on_test_epoch_end(self) -> None:
-        self.test_ranks = self._collected_ranks()
-        self.tested = self._summarize("test", self.test_ranks, self.trainer.test_dataloaders)
+        self.test_ranks = self._ranks
+        targets = cast("Targets", self.trainer.test_dataloaders)
+        self.tested = self._summarize("test", targets.users)
 
     def _rank(self, batch: CandidateBatch | CatalogueBatch) -> Tensor:
         if isinstance(batch, CandidateBatch):
@@ -164,15 +181,10 @@ class RecommenderModule(pl.LightningModule):
         scores = self.model.score_all(batch.users)
         return ranks(scores[batch.rows, batch.targets], scores[batch.rows], batch.known[batch.rows])
 
-    def _collected_ranks(self) -> Tensor:
-        collected = torch.cat(self._ranks)
-        self._ranks.clear()
-        return collected
-
-    def _summarize(self, part: str, ranks: Tensor, targets: Any) -> dict[str, float]:
+    def _summarize(self, part: str, users: Tensor) -> dict[str, float]:
         return {
-            f"{part}/{name}": mean_over_users(values, targets.users)
-            for name, values in metrics_at(ranks, self.ks).items()
+            f"{part}/{name}": mean_over_users(values, users)
+            for name, values in metrics_at(self._ranks, self.ks).items()
         }
 
     def configure_optimizers(self) -> Any:

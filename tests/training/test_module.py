@@ -67,8 +67,7 @@ class Scores(Recommender):
 
 def ranks_of(table: Tensor, batch: CandidateBatch | CatalogueBatch) -> list[int]:
     module = RecommenderModule(Scores(table), BCE(), partial(torch.optim.SGD, lr=0.1))
-    module.validation_step(batch, 0)
-    return module._collected_ranks().tolist()
+    return module._rank(batch).tolist()
 
 
 @pytest.mark.parametrize(
