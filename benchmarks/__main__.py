@@ -16,8 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.parts import found_here
 from benchmarks.report import draw, table, write
 from benchmarks.rows import Bench, Row
+from src.errors import UserError
 from src.paths import OUTPUTS
 from src.provenance import git_commit
 
@@ -52,7 +54,7 @@ def main(names: list[str]) -> None:
     console = Console()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as home:
-        bench = Bench(("data=ncf-ml-1m",), Path(home))
+        bench = Bench(found_here("ncf-ml-1m"), Path(home))
         known = rows_of(bench)
         if unknown := set(names) - set(known):
             sys.exit(f"no row {', '.join(unknown)}: there are {', '.join(known)}")
@@ -70,4 +72,8 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -17,6 +17,15 @@ from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
 
 
+def found_here(data: str) -> tuple[str, ...]:
+    """The options of that data, in the folder where this process would look for it.
+
+    Runs in a home of their own then find it without another download.
+    """
+    name = f"data={data}"
+    return name, f"data.root={compose(name)['data']['root']}"
+
+
 def compose(*overrides: str) -> dict[str, Any]:
     """The options of `python -m src.train OVERRIDES`."""
     cli.register_resolvers()

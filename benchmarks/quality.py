@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.commands import python, train
 from benchmarks.measure import machine
-from benchmarks.parts import compose, make
+from benchmarks.parts import compose, found_here, make
 from benchmarks.reference import PlainLoop, PlainNeuMF
 from src.data.targets import CandidateTargets
 from src.evaluation.metrics import metrics_at, ranks
@@ -27,7 +27,7 @@ from src.training.trainer import set_up_cpu
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-DATA = "data=ncf-ml-1m"
+DATA = "ncf-ml-1m"
 EPOCHS, SEEDS = 8, (0, 1, 2)
 METRICS = {"val/hr@10": "HR@10", "val/ndcg@10": "NDCG@10"}
 KEPT = OUTPUTS / "quality"
@@ -36,7 +36,12 @@ PICTURE = Path(__file__).resolve().parents[1] / "docs" / "quality.png"
 
 def ours(seed: int, file: Path) -> None:
     """The real command's epochs."""
-    options = (DATA, f"seed={seed}", f"trainer.max_epochs={EPOCHS}", "trainer.patience=null")
+    options = (
+        *found_here(DATA),
+        f"seed={seed}",
+        f"trainer.max_epochs={EPOCHS}",
+        "trainer.patience=null",
+    )
     with tempfile.TemporaryDirectory() as home:
         train(Path(home), *options).epochs.to_csv(file, index=False)
 
@@ -45,7 +50,7 @@ def plain(seed: int, file: Path) -> None:
     """The plain loop's epochs, judged on the same candidates."""
     set_up_cpu(threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        data = make(compose(DATA), Path(folder))[2]
+        data = make(compose(*found_here(DATA)), Path(folder))[2]
     targets = data.targets("val")
     assert isinstance(targets, CandidateTargets)
     loop = PlainLoop(data.prepared.split.train, negatives=4, batch_size=256, seed=seed)
@@ -80,7 +85,7 @@ def draw(curves: dict[str, list[pd.DataFrame]]) -> None:
         axes.set(xlabel="epoch", title=f"{title} on validation")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, loc="lower right")
-    figure.suptitle(f"NeuMF-8 on {DATA.removeprefix('data=')}, batch 256, seeds {SEEDS}")
+    figure.suptitle(f"NeuMF-8 on {DATA}, batch 256, seeds {SEEDS}")
     figure.tight_layout()
     figure.savefig(PICTURE, dpi=130)
 

@@ -30,7 +30,7 @@ def cells(row: Row) -> list[str]:
         _number(row.measured.median, row.unit),
         f"{_number(min(ours))} to {_number(max(ours))}",
         *(
-            f"{row.measured.ratio(name):.1f} times as long" if name in row.measured.others else ""
+            f"{row.measured.ratio(name):.1f} ×" if name in row.measured.others else ""
             for name in OTHERS
         ),
     ]

@@ -11,13 +11,13 @@ from rich.console import Console
 
 from benchmarks.commands import REPOSITORY, train
 from benchmarks.measure import Measured, alternate, machine
-from benchmarks.parts import compose, make
+from benchmarks.parts import compose, found_here, make
 from benchmarks.report import table
 from benchmarks.rows import Row
 from src.paths import OUTPUTS
 from src.provenance import git_commit
 
-DATA = "data=ncf-ml-1m"
+DATA = "ncf-ml-1m"
 # Cornac's loop takes no batch of several thousand seriously, and minutes at 256
 PEERS = {256: ("recbole", "cornac"), 4096: ("recbole",)}
 
@@ -43,15 +43,15 @@ def seconds_of(peer: str, interactions: Path, batch_size: int) -> float:
 
 def main() -> None:
     """Prints the table, and keeps it in outputs/peers.json."""
-    rows = []
+    rows, data = [], found_here(DATA)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        part = make(compose(DATA), home)[2].prepared.split.train
+        part = make(compose(*data), home)[2].prepared.split.train
         file = home / "train.tsv"
         pairs = zip(part.users.tolist(), part.items.tolist(), strict=True)
         file.write_text("".join(f"{user}\t{item}\n" for user, item in pairs))
         for batch_size, peers in PEERS.items():
-            options = (DATA, f"data.batch_size={batch_size}", "trainer.max_epochs=2")
+            options = (*data, f"data.batch_size={batch_size}", "trainer.max_epochs=2")
 
             def ours(options: tuple[str, ...] = options) -> float:
                 run = train(home, *options)
