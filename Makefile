@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu lint format dashboard clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -28,6 +28,9 @@ bench-quality: .venv/ready  ## whether speed costs quality: three seeds beside t
 
 bench-peers: .venv/ready .venv-recbole/ready .venv-cornac/ready  ## RecBole and Cornac on the same interactions
 	$(PY) -m benchmarks.peers
+
+bench-gpu: .venv/ready  ## examples and pairs a second on a GPU, on generated data of MovieLens-20M's shape and on MovieLens-1M
+	$(PY) -m benchmarks.gpu
 
 lint: .venv/ready  ## ruff and mypy
 	$(PY) -m ruff check .

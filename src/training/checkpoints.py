@@ -46,5 +46,11 @@ def load_model(checkpoint: Path, n_users: int, n_items: int) -> Recommender:
             f"but this data has {n_users} and {n_items}"
         )
     model = make_model(facts["model"], n_users, n_items)
-    model.load_state_dict(weights)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{checkpoint} was written by a version of this project with other weights in a "
+            f"{type(model).__name__}; train it again"
+        ) from error
     return model.eval()

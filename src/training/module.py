@@ -23,8 +23,8 @@ from src.training.adam import Adam
 
 Factory = partial[Any]
 
-# A table with more rows than this many times what a step reads is updated row by row. At NeuMF-8's
-# width the two ways cost the same where a table has about 20 times the rows read.
+# A table with more rows than this many times what a step reads is updated row by row: there the two
+# ways cost the same at NeuMF-8's width.
 DEFERRED_ABOVE = 32
 
 
@@ -68,14 +68,8 @@ class RecommenderModule(pl.LightningModule):
         self.test_ranks = torch.empty(0, dtype=torch.long)
         """int64 [T] after testing, in the order of the test targets."""
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout draws from torch's own generator, which checkpoints don't hold: tying it to the
-        # epoch makes a resumed run the same as one that was never cut off.
-        torch.manual_seed(derive_seed(self.seed, self.current_epoch, self.global_rank))
-        self.loss_sum = torch.zeros((), device=self.device)
-        self.n_examples = 0
-
     def on_train_start(self) -> None:
+        """Chooses how to step: what is fastest here of ways that come to the same weights."""
         single = self.trainer.world_size == 1 and self.trainer.precision == "32-true"
         self.explicit = single and self.model.explicit
         optimizer = self.optimizers(use_pl_optimizer=False)
@@ -85,6 +79,13 @@ class RecommenderModule(pl.LightningModule):
             for table in self.model.modules():
                 if isinstance(table, Table) and table.num_embeddings > DEFERRED_ABOVE * read:
                     optimizer.defer(table)
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws from torch's own generator, which checkpoints don't hold: tying it to the
+        # epoch makes a resumed run the same as one that was never cut off.
+        torch.manual_seed(derive_seed(self.seed, self.current_epoch, self.global_rank))
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.n_examples = 0
 
     def training_step(self, batches: Sequence[Batch], _: int) -> None:
         """One optimizer step for each batch; several a call, because a call costs more than a step.

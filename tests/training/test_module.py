@@ -17,6 +17,7 @@ from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.targets import CandidateBatch, CatalogueBatch
 from src.data.unseen import UnseenLists
+from src.errors import UserError
 from src.models import GMF, MLP, NeuMF, Recommender
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
@@ -161,11 +162,16 @@ def test_same_seed_same_weights_to_the_last_bit(tmp_path: Path) -> None:
     assert not torch.equal(weights(one), weights(third))
 
 
-def test_resumed_run_equals_one_never_cut_off(tmp_path: Path) -> None:
-    whole_trainer, whole = fit(tmp_path / "whole", 4)
-    fit(tmp_path / "cut", 2)
+@pytest.mark.parametrize("deferred_above", [0, 1000])
+def test_resumed_run_equals_one_never_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deferred_above: int
+) -> None:
+    monkeypatch.setattr("src.training.module.DEFERRED_ABOVE", deferred_above)
+    options: dict[str, Any] = {"optimizer": partial(Adam, lr=0.01)}
+    whole_trainer, whole = fit(tmp_path / "whole", 4, **options)
+    fit(tmp_path / "cut", 2, **options)
     last = tmp_path / "cut" / "checkpoints" / "last.ckpt"
-    resumed_trainer, resumed = fit(tmp_path / "cut", 4, resume=last)
+    resumed_trainer, resumed = fit(tmp_path / "cut", 4, resume=last, **options)
     assert torch.equal(weights(whole), weights(resumed))
     losses = [
         [epoch["train/loss"] for epoch in history_of(trainer).epochs]
@@ -249,3 +255,13 @@ def test_every_way_of_stepping_trains_the_same_model(
     for other in (autograd, deferred, explicit):
         torch.testing.assert_close(weights(other), weights(reference), rtol=2e-2, atol=1e-3)
         assert other.judged == reference.judged
+
+
+def test_checkpoint_with_other_weights_is_refused_in_one_line(tmp_path: Path) -> None:
+    fit(tmp_path, 1)
+    file = tmp_path / "checkpoints" / "last.ckpt"
+    content = torch.load(file, weights_only=True)
+    content["state_dict"]["model.older"] = content["state_dict"].pop("model.table.weight")
+    torch.save(content, file)
+    with pytest.raises(UserError, match="with other weights in a NeuMF; train it again"):
+        load_model(file, 30, 20)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.measure import Measured, alternate
+from benchmarks.rows import Row
+
+
+def test_runs_alternate_and_ratios_are_of_pairs() -> None:
+    calls: list[str] = []
+
+    def runs(name: str, *values: float) -> Callable[[], float]:
+        left = iter(values)
+
+        def run() -> float:
+            calls.append(name)
+            return next(left)
+
+        return run
+
+    measured = alternate(3, runs("ours", 1, 2, 4), other=runs("other", 10, 6, 4))
+    assert calls == ["ours", "other"] * 3
+    assert measured.median == 2
+    assert measured.ratio("other") == 3  # of 10, 3 and 1
+
+
+ROW = Row("an epoch", 20.0, "s", Measured([10.0, 12.0, 1234.5], {"plain": [20.0, 36.0, 4938.0]}))
+
+
+def test_cells() -> None:
+    assert report.cells(ROW) == ["an epoch", "20 s", "12 s", "10 to 1,234", "3.0 ×", ""]
+
+
+def test_the_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    for _ in range(2):  # a second time, over the first
+        report.write([ROW])
+        text = page.read_text()
+        assert text.startswith("before\n")
+        assert text.endswith("after\n")
+        assert "old" not in text
+        assert text.count("| an epoch | 20 s | 12 s |") == 1
+    report.draw([ROW])
+    assert (tmp_path / "performance.png").stat().st_size > 1000
