@@ -67,7 +67,7 @@ def main(names: list[str]) -> None:
         OUTPUTS.mkdir(parents=True, exist_ok=True)
         record = {"commit": git_commit(), "rows": [asdict(row) for row in rows]}
         (OUTPUTS / "bench.json").write_text(json.dumps(record, indent=2))
-        write(rows)
+        write(rows, "bench")
         draw(rows)
 
 

@@ -16,13 +16,26 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
-OTHERS = {"plain": "vectorized loop", "per_sample": "sample by sample"}
-HEADINGS = ("", "target", "here, median", "range", *OTHERS.values())
+OTHERS = {
+    "plain": "vectorized loop",
+    "per_sample": "sample by sample",
+    "recbole": "RecBole 1.2.1",
+    "cornac": "Cornac 3.0.1",
+}
 
 
-def cells(row: Row) -> list[str]:
-    """The row's cells, in the order of HEADINGS."""
+def headings(others: list[str]) -> list[str]:
+    """Of the columns that `cells` fills."""
+    return ["", "target", "here, median", "range", *(OTHERS[name] for name in others)]
+
+
+def others_of(rows: list[Row]) -> list[str]:
+    """Who was measured beside us, in the order of OTHERS."""
+    return [name for name in OTHERS if any(name in row.measured.others for row in rows)]
+
+
+def cells(row: Row, others: list[str]) -> list[str]:
+    """One row of a table; for others, how many times as long they took."""
     ours = row.measured.ours
     return [
         row.what,
@@ -31,32 +44,35 @@ def cells(row: Row) -> list[str]:
         f"{_number(min(ours))} to {_number(max(ours))}",
         *(
             f"{row.measured.ratio(name):.1f} ×" if name in row.measured.others else ""
-            for name in OTHERS
+            for name in others
         ),
     ]
 
 
 def table(rows: list[Row]) -> Table:
     """For the terminal."""
-    shown = Table(*HEADINGS)
+    others = others_of(rows)
+    shown = Table(*headings(others))
     for row in rows:
-        shown.add_row(*cells(row))
+        shown.add_row(*cells(row, others))
     return shown
 
 
-def write(rows: list[Row]) -> None:
-    """Puts the table between its two marks in docs/performance.md."""
+def write(rows: list[Row], name: str) -> None:
+    """Puts the table between the two marks of that name in docs/performance.md."""
+    others, begin, end = others_of(rows), f"<!-- {name} -->", f"<!-- /{name} -->"
+    columns = headings(others)
     lines = [
         f"Measured on {date.today().isoformat()} at commit {git_commit()[:7]}: {machine()}.",
         "",
-        f"| {' | '.join(HEADINGS)} |",
-        f"|{'---|' * len(HEADINGS)}",
-        *(f"| {' | '.join(cells(row))} |" for row in rows),
+        f"| {' | '.join(columns)} |",
+        f"|{'---|' * len(columns)}",
+        *(f"| {' | '.join(cells(row, others))} |" for row in rows),
     ]
     page = DOCS / "performance.md"
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
+    before, _, rest = page.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}")
 
 
 def draw(rows: list[Row]) -> None:

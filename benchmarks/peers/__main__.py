@@ -12,13 +12,12 @@ from rich.console import Console
 from benchmarks.commands import REPOSITORY, train
 from benchmarks.measure import Measured, alternate, machine
 from benchmarks.parts import compose, found_here, make
-from benchmarks.report import table
+from benchmarks.report import table, write
 from benchmarks.rows import Row
 from src.paths import OUTPUTS
 from src.provenance import git_commit
 
 DATA = "ncf-ml-1m"
-# Cornac's loop takes no batch of several thousand seriously, and minutes at 256
 PEERS = {256: ("recbole", "cornac"), 4096: ("recbole",)}
 
 
@@ -42,7 +41,7 @@ def seconds_of(peer: str, interactions: Path, batch_size: int) -> float:
 
 
 def main() -> None:
-    """Prints the table, and keeps it in outputs/peers.json."""
+    """Prints the table, keeps it in outputs/peers.json and writes it to docs/performance.md."""
     rows, data = [], found_here(DATA)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -67,6 +66,7 @@ def main() -> None:
             )
             rows.append(Row(f"training epoch at batch {batch_size:,}", None, "s", measured))
     Console().print(table(rows))
+    write(rows, "peers")
     found = {row.what: {**row.measured.others, "here": row.measured.ours} for row in rows}
     (OUTPUTS / "peers.json").write_text(
         json.dumps({"commit": git_commit(), "machine": machine(), **found}, indent=2)

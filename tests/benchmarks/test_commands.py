@@ -27,3 +27,9 @@ def test_the_first_step_is_the_last_thing_done(tmp_path: Path) -> None:
     printed = python("-m", "benchmarks.first_step", *TINY, "tracking=none", home=tmp_path)
     assert "preparing synthetic" in printed
     assert "epoch" not in printed
+
+
+def test_the_share_is_of_the_fit(tmp_path: Path) -> None:
+    printed = python("-m", "benchmarks.share", *TINY, "tracking=none", home=tmp_path)
+    found = json.loads(printed.splitlines()[-1])
+    assert 0 < found["own"] < found["fit"]

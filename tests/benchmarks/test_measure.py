@@ -32,15 +32,18 @@ ROW = Row("an epoch", 20.0, "s", Measured([10.0, 12.0, 1234.5], {"plain": [20.0,
 
 
 def test_cells() -> None:
-    assert report.cells(ROW) == ["an epoch", "20 s", "12 s", "10 to 1,234", "3.0 ×", ""]
+    assert report.others_of([ROW]) == ["plain"]
+    expected = ["an epoch", "20 s", "12 s", "10 to 1,234", "3.0 ×"]
+    assert report.cells(ROW, ["plain"]) == expected
+    assert report.cells(ROW, ["plain", "cornac"]) == [*expected, ""]
 
 
 def test_the_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "DOCS", tmp_path)
     page = tmp_path / "performance.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    page.write_text(f"before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
     for _ in range(2):  # a second time, over the first
-        report.write([ROW])
+        report.write([ROW], "bench")
         text = page.read_text()
         assert text.startswith("before\n")
         assert text.endswith("after\n")
