@@ -99,7 +99,7 @@ def test_other_options_named_in_the_help_exist(call: Call) -> None:
 
 def test_the_examples_compose(call: Call) -> None:
     shown = examples(call("--help").out, "train")
-    assert len(shown) == 3
+    assert len(shown) == 4
     for words in shown:
         one_job = [word.split(",")[0] for word in words if word != "-m"]
         cfg = composed(call, *one_job)

@@ -41,7 +41,7 @@ def test_cells() -> None:
 def test_the_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "DOCS", tmp_path)
     page = tmp_path / "performance.md"
-    page.write_text(f"before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
     for _ in range(2):  # a second time, over the first
         report.write([ROW], "bench")
         text = page.read_text()
