@@ -37,6 +37,7 @@ def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
     return {
         "epoch-256": lambda: bench.epoch(256, target=20.0),
         "epoch-4096": lambda: bench.epoch(4096, target=2.8),
+        "epoch-4096-2": lambda: bench.epoch(4096, target=2.8, threads=2),
         "fast": lambda: bench.quickly(FAST),
         "draw": bench.draw,
         "evaluation": bench.evaluation,

@@ -48,13 +48,12 @@ class Bench:
         kept = np.random.default_rng(0).choice(n, n // PER_SAMPLE_SHARE, replace=False)
         self.thinned = self.train.take(np.sort(kept))
 
-    def epoch(self, batch_size: int, target: float) -> Row:
-        """Seconds of an epoch with everything a run does after it."""
+    def epoch(self, batch_size: int, target: float, threads: int = 1) -> Row:
+        """Seconds of an epoch with everything a run does after it, all on so many threads."""
+        options = (f"data.batch_size={batch_size}", f"trainer.threads={threads}")
 
         def ours() -> float:
-            run = train(
-                self.home, *self.data, f"data.batch_size={batch_size}", "trainer.max_epochs=2"
-            )
+            run = train(self.home, *self.data, *options, "trainer.max_epochs=2")
             return run.metrics["fit/seconds"] / 2
 
         loop = reference.PlainLoop(self.train, 4, batch_size, seed=0)
@@ -69,13 +68,11 @@ class Bench:
 
             return seconds(epoch) * PER_SAMPLE_SHARE
 
-        measured = alternate(
-            3,
-            ours,
-            plain=lambda: seconds(loop.epoch),
-            per_sample=per_sample,
-        )
-        return Row(f"epoch at batch {batch_size:,}", target, "s", measured)
+        torch.set_num_threads(threads)
+        measured = alternate(3, ours, plain=lambda: seconds(loop.epoch), per_sample=per_sample)
+        torch.set_num_threads(1)
+        what = f"epoch at batch {batch_size:,}" + (f", {threads} threads" if threads > 1 else "")
+        return Row(what, target, "s", measured)
 
     def draw(self) -> Row:
         """Seconds of drawing an epoch's negatives."""
