@@ -7,9 +7,11 @@ MovieLens-1M.
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +45,9 @@ def configurations() -> dict[str, tuple[str, ...]]:
 
 def main() -> None:
     """Prints the table."""
+    if not torch.cuda.is_available():
+        print("error: bench-gpu needs a CUDA GPU that torch can use", file=sys.stderr)
+        sys.exit(2)
     shown = Table("", "million examples/s", "million pairs/s")
     with tempfile.TemporaryDirectory() as home:
         for name, configuration in configurations().items():
