@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from src.errors import UserError
+
+
+class Rows(NamedTuple):
+    """Embeddings of users and items, or their gradients, in shapes that broadcast together."""
+
+    user: Tensor
+    item: Tensor
 
 
 class Branch(nn.Module):
@@ -36,19 +43,11 @@ class Branch(nn.Module):
         """Features times `weight` of every pair: rows [P, width], [n, width], [f] -> [P, n]."""
         raise NotImplementedError
 
-    def backward(
-        self,
-        gradient: Tensor,
-        user: Tensor,
-        item: Tensor,
-        activations: list[Tensor],
-        of_user: Tensor,
-        of_item: Tensor,
-    ) -> None:
+    def backward(self, gradient: Tensor, rows: Rows, outputs: list[Tensor], of_rows: Rows) -> None:
         """Sets the gradients of the branch's own parameters, and writes those of its inputs.
 
-        gradient [C * P, n_features] of the features, user [P, width], item [C, P, width], and the
-        branch's `activations` on them. Written: of_user [P, width] and of_item [C * P, width].
+        gradient [C * P, n_features] of the features; rows [P, width] and [C, P, width], and the
+        branch's `activations` on them. Written: of_rows [P, width] and [C * P, width].
         """
         raise NotImplementedError
 
@@ -65,18 +64,10 @@ class GMFBranch(Branch):
     def score_all(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
         return (users * weight) @ items.t()
 
-    def backward(
-        self,
-        gradient: Tensor,
-        user: Tensor,
-        item: Tensor,
-        activations: list[Tensor],
-        of_user: Tensor,
-        of_item: Tensor,
-    ) -> None:
-        gradient = gradient.view(item.shape)
-        torch.mul(gradient, user, out=of_item.view(item.shape))
-        torch.sum(gradient * item, 0, out=of_user)
+    def backward(self, gradient: Tensor, rows: Rows, outputs: list[Tensor], of_rows: Rows) -> None:
+        gradient = gradient.view(rows.item.shape)
+        torch.mul(gradient, rows.user, out=of_rows.item.view(rows.item.shape))
+        torch.sum(gradient * rows.item, 0, out=of_rows.user)
 
 
 class MLPBranch(Branch):
@@ -138,22 +129,14 @@ class MLPBranch(Branch):
     def _drops(self) -> bool:
         return self.training and self.dropout.p > 0
 
-    def backward(
-        self,
-        gradient: Tensor,
-        user: Tensor,
-        item: Tensor,
-        activations: list[Tensor],
-        of_user: Tensor,
-        of_item: Tensor,
-    ) -> None:
+    def backward(self, gradient: Tensor, rows: Rows, outputs: list[Tensor], of_rows: Rows) -> None:
         if not self.hidden:
             user_part, item_part = gradient.split_with_sizes([self.width, self.width], dim=1)
-            torch.sum(user_part.view(item.shape), 0, out=of_user)
-            of_item.copy_(item_part)
+            torch.sum(user_part.view(rows.item.shape), 0, out=of_rows.user)
+            of_rows.item.copy_(item_part)
             return
         # pairs in one dimension: torch handles matrices with less ado than what has more dimensions
-        outputs = [output.flatten(0, 1) for output in activations]
+        outputs = [output.flatten(0, 1) for output in outputs]
         first, *rest = self._hidden()
         for layer, inputs, output in zip(
             reversed(rest), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True
@@ -163,14 +146,14 @@ class MLPBranch(Branch):
             layer.bias.grad = sums.sum(0)
             gradient = sums @ layer.weight
         sums = self._through_activation(gradient, outputs[0])
-        sums_of_user = sums.view(*item.shape[:2], -1).sum(0)
+        sums_of_user = sums.view(*rows.item.shape[:2], -1).sum(0)
         first.weight.grad = torch.cat(
-            [sums_of_user.t() @ user, sums.t() @ item.flatten(0, 1)], dim=1
+            [sums_of_user.t() @ rows.user, sums.t() @ rows.item.flatten(0, 1)], dim=1
         )
         first.bias.grad = sums_of_user.sum(0)
         user_weight, item_weight = self._halves(first)
-        torch.mm(sums_of_user, user_weight, out=of_user)
-        torch.mm(sums, item_weight, out=of_item)
+        torch.mm(sums_of_user, user_weight, out=of_rows.user)
+        torch.mm(sums, item_weight, out=of_rows.item)
 
     def _through_activation(self, gradient: Tensor, output: Tensor) -> Tensor:
         sums = torch.ops.aten.threshold_backward(gradient, output, 0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from src.errors import UserError
 from src.models.base import Loss, Recommender
-from src.models.branches import Branch, GMFBranch, MLPBranch, tower
+from src.models.branches import Branch, GMFBranch, MLPBranch, Rows, tower
 from src.models.table import Table
 
 Factors = Annotated[int, Ge(1)]
@@ -35,9 +35,10 @@ class NCF(Recommender):
         super().__init__(n_users, n_items)
         self.branches = nn.ModuleDict(branches)
         self.widths = [branch.width for branch in branches.values()]
+        self.n_features = [branch.n_features for branch in branches.values()]
         self.table = Table(n_users + n_items, sum(self.widths))
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
-        self.output = nn.Linear(sum(branch.n_features for branch in branches.values()), 1)
+        self.output = nn.Linear(sum(self.n_features), 1)
         # Keras' lecun_uniform, which the released code uses here
         bound = (3 / self.output.in_features) ** 0.5
         nn.init.uniform_(self.output.weight, -bound, bound)
@@ -50,18 +51,18 @@ class NCF(Recommender):
         return self.table(items + self.n_users)
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        rows = self._by_branch(self.user_rows(users), self.item_rows(items))
-        features = [branch(user, item) for branch, user, item in rows]
+        by_branch = self._by_branch(Rows(self.user_rows(users), self.item_rows(items)))
+        features = [branch(*rows) for branch, rows in by_branch]
         return self.output(torch.cat(features, dim=-1)).squeeze(-1)
 
     def score_all(self, users: Tensor) -> Tensor:
         if users.is_cuda:  # where fewer and larger operations are faster
             return super().score_all(users)
-        rows = self._by_branch(self.user_rows(users), self.table.weight[self.n_users :])
-        weights = self.output.weight[0].split_with_sizes([b.n_features for b, _, _ in rows])
+        rows = Rows(self.user_rows(users), self.table.weight[self.n_users :])
+        weights = self.output.weight[0].split_with_sizes(self.n_features)
         scores = [
-            branch.score_all(user, item, weight)
-            for (branch, user, item), weight in zip(rows, weights, strict=True)
+            branch.score_all(*rows, weight)
+            for (branch, rows), weight in zip(self._by_branch(rows), weights, strict=True)
         ]
         return torch.stack([self.output.bias.expand_as(scores[0]), *scores]).sum(0)
 
@@ -72,8 +73,8 @@ class NCF(Recommender):
         ids = torch.cat([users, items.t().reshape(-1) + self.n_users])
         rows = self.table.read(ids)
         user, item = rows.split_with_sizes([n_users, n_pairs])
-        by_branch = self._by_branch(user, item.view(-1, n_users, rows.shape[1]))
-        outputs = [branch.activations(user, item) for branch, user, item in by_branch]
+        by_branch = self._by_branch(Rows(user, item.view(-1, n_users, rows.shape[1])))
+        outputs = [branch.activations(*read) for branch, read in by_branch]
         features = torch.cat([layers[-1] for layers in outputs], dim=-1).flatten(0, 1)
         weight = self.output.weight
         logits = torch.addmv(self.output.bias, features, weight[0]).view(-1, n_users).t()
@@ -81,27 +82,24 @@ class NCF(Recommender):
         of_logits = loss.gradient(logits).t().reshape(-1, 1)
         self.output.weight.grad = of_logits.t() @ features
         self.output.bias.grad = of_logits.sum(0)
-        sizes = [branch.n_features for branch, _, _ in by_branch]
-        of_features = (of_logits * weight).split_with_sizes(sizes, dim=1)
+        of_features = (of_logits * weight).split_with_sizes(self.n_features, dim=1)
         of_rows = rows.new_empty(rows.shape)
         of_user, of_item = of_rows.split_with_sizes([n_users, n_pairs])
-        written = self._by_branch(of_user, of_item)
-        for reads, layers, gradient, writes in zip(
-            by_branch, outputs, of_features, written, strict=True
+        for (branch, read), layers, gradient, (_, written) in zip(
+            by_branch, outputs, of_features, self._by_branch(Rows(of_user, of_item)), strict=True
         ):
-            branch, branch_user, branch_item = reads
-            branch.backward(gradient, branch_user, branch_item, layers, *writes[1:])
+            branch.backward(gradient, read, layers, written)
         if l2:
             of_user.add_(user, alpha=2 * l2 / n_users)
             of_item.add_(item, alpha=2 * l2 / n_pairs)
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
 
-    def _by_branch(self, user: Tensor, item: Tensor) -> list[tuple[Branch, Tensor, Tensor]]:
+    def _by_branch(self, rows: Rows) -> list[tuple[Branch, Rows]]:
         """Each branch with its columns of the rows."""
         branches = cast("list[Branch]", list(self.branches.values()))
-        users, items = (rows.split_with_sizes(self.widths, dim=-1) for rows in (user, item))
-        return list(zip(branches, users, items, strict=True))
+        users, items = (part.split_with_sizes(self.widths, dim=-1) for part in rows)
+        return list(zip(branches, map(Rows, users, items), strict=True))
 
     def part(self, name: str) -> dict[str, Tensor]:
         """All weights of one branch: its columns of the table, and its layers."""
