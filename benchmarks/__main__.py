@@ -62,8 +62,9 @@ def main(names: list[str]) -> None:
         for name in names or known:
             with console.status(f"measuring {name}"):
                 found = known[name]()
-            rows += found if isinstance(found, tuple) else [found]
-            console.print(table(rows[-len(found) :] if isinstance(found, tuple) else rows[-1:]))
+            new = list(found) if isinstance(found, tuple) else [found]
+            rows += new
+            console.print(table(new))
     if not names:
         OUTPUTS.mkdir(parents=True, exist_ok=True)
         record = {"commit": git_commit(), "rows": [asdict(row) for row in rows]}

@@ -26,13 +26,11 @@ def memory(field: str) -> float:
 def plain(model: PlainNeuMF, targets: CatalogueTargets, users_at_once: int = 64) -> Tensor:
     """Every pair through the model's forward, a chunk of users at a time."""
     found = []
-    items = torch.arange(targets.n_items)
+    items = torch.arange(targets.n_items)[None]
     for batch in targets:
         scores = torch.cat(
             [
-                model(users.repeat_interleave(len(items)), items.repeat(len(users))).view(
-                    len(users), -1
-                )
+                model.score_grouped(users, items.repeat(len(users), 1))
                 for users in batch.users.split(users_at_once)
             ]
         )

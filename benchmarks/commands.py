@@ -34,6 +34,11 @@ def train(home: Path, *options: str) -> Run:
     return Run(seconds, metrics, pd.read_csv(folder / "history.csv"))
 
 
+def measured(*words: str, home: Path) -> dict[str, float]:
+    """Runs a program of this package that prints its findings as JSON, on its last line."""
+    return json.loads(python("-m", *words, home=home).splitlines()[-1])
+
+
 def python(*words: str, home: Path) -> str:
     """Runs this Python with these words and returns what it printed."""
     done = subprocess.run(

@@ -6,7 +6,6 @@ MovieLens-1M.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.commands import python
+from benchmarks.commands import measured
 from benchmarks.parts import found_here
 
 NVIDIA = (
@@ -52,8 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         for name, configuration in configurations().items():
             words = ("trainer=gpu", *configuration, f"data.cache={home}/prepared")
-            printed = python("-m", "benchmarks.large", CALLS, *words, home=Path(home))
-            found = json.loads(printed.splitlines()[-1])
+            found = measured("benchmarks.large", CALLS, *words, home=Path(home))
             shown.add_row(
                 name,
                 f"{found['examples_per_second'] / 1e6:.2f}",

@@ -66,8 +66,7 @@ def judge(model: PlainNeuMF, targets: CandidateTargets) -> dict[str, float]:
     """HR@10 and NDCG@10 on validation."""
     found = []
     for users, items in targets:
-        flat = users.repeat_interleave(items.shape[1])
-        scores = model(flat, items.reshape(-1)).view(items.shape)
+        scores = model.score_grouped(users, items)
         found.append(ranks(scores[:, 0], scores[:, 1:], items[:, 1:] == items[:, :1]))
     metrics = metrics_at(torch.cat(found), [10])
     return {name: metrics[name.removeprefix("val/")].mean().item() for name in METRICS}

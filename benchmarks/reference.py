@@ -49,6 +49,10 @@ class PlainNeuMF(nn.Module):
         hidden = self.tower(torch.cat([self.user_mlp(users), self.item_mlp(items)], dim=1))
         return self.output(torch.cat([product, hidden], dim=1)).squeeze(1)
 
+    def score_grouped(self, users: Tensor, items: Tensor) -> Tensor:
+        """Logits of users [P] with items [P, C] -> [P, C], by repeating the users."""
+        return self(users.repeat_interleave(items.shape[1]), items.reshape(-1)).view(items.shape)
+
 
 class PlainLoop:
     """The vectorized loop: an epoch's examples as tensors, shuffled, cut into batches."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks import reference
-from benchmarks.commands import python, train
+from benchmarks.commands import measured, python, train
 from benchmarks.measure import Measured, alternate, seconds
 from benchmarks.parts import compose, make
 from src.data.interactions import Interactions
@@ -32,7 +31,6 @@ class Row:
     target: float | None
     unit: str
     measured: Measured
-    note: str = ""
 
 
 class Bench:
@@ -69,10 +67,10 @@ class Bench:
             return seconds(epoch) * PER_SAMPLE_SHARE
 
         torch.set_num_threads(threads)
-        measured = alternate(3, ours, plain=lambda: seconds(loop.epoch), per_sample=per_sample)
+        found = alternate(3, ours, plain=lambda: seconds(loop.epoch), per_sample=per_sample)
         torch.set_num_threads(1)
         what = f"epoch at batch {batch_size:,}" + (f", {threads} threads" if threads > 1 else "")
-        return Row(what, target, "s", measured)
+        return Row(what, target, "s", found)
 
     def draw(self) -> Row:
         """Seconds of drawing an epoch's negatives."""
@@ -85,13 +83,13 @@ class Bench:
         def ours() -> float:
             return seconds(lambda: [stream.unseen.draw(part, 4, generator) for part in users])
 
-        measured = alternate(
+        found = alternate(
             ROUNDS,
             ours,
             plain=lambda: seconds(loop.draw),
             per_sample=lambda: seconds(samples.draw) * PER_SAMPLE_SHARE,
         )
-        return Row("drawing 4 negatives a positive", 0.15, "s", measured)
+        return Row("drawing 4 negatives a positive", 0.15, "s", found)
 
     def evaluation(self) -> Row:
         """Seconds of ranking each test target among its candidates."""
@@ -105,8 +103,7 @@ class Bench:
         @torch.inference_mode()
         def plain() -> None:
             for users, items in zip(every_user.split(512), every_item.split(512), strict=True):
-                flat = users.repeat_interleave(items.shape[1])
-                scores = model(flat, items.reshape(-1)).view(items.shape)
+                scores = model.score_grouped(users, items)
                 ranks(scores[:, 0], scores[:, 1:])
 
         @torch.inference_mode()
@@ -115,21 +112,20 @@ class Bench:
                 scores = model(user.expand(len(items)), items)
                 torch.topk(scores, 10).indices.tolist()
 
-        measured = alternate(
+        found = alternate(
             ROUNDS,
             lambda: seconds(lambda: trainer.test(module, data, verbose=False)),
             plain=lambda: seconds(plain),
             per_sample=lambda: seconds(per_user),
         )
-        return Row(f"evaluating {every_item.numel():,} pairs", 0.25, "s", measured)
+        return Row(f"evaluating {every_item.numel():,} pairs", 0.25, "s", found)
 
     def catalogue(self) -> tuple[Row, Row]:
         """Seconds and MB of ranking each test target among all unknown items."""
         found: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
         for _ in range(3):
             for which, results in found.items():
-                printed = python("-m", "benchmarks.catalogue", which, *self.data, home=self.home)
-                results.append(json.loads(printed.splitlines()[-1]))
+                results.append(measured("benchmarks.catalogue", which, *self.data, home=self.home))
 
         def row(what: str, target: float, unit: str, field: str) -> Row:
             ours, plain = ([r[field] for r in found[which]] for which in ("ours", "plain"))
@@ -142,11 +138,8 @@ class Bench:
 
     def share(self) -> Row:
         """Percent that Lightning, callbacks and MLflow add to our own work, at the defaults."""
-        found = [
-            python("-m", "benchmarks.share", *self.data, "trainer.max_epochs=2", home=self.home)
-            for _ in range(3)
-        ]
-        shares = [json.loads(printed.splitlines()[-1])["share"] for printed in found]
+        words = ("benchmarks.share", *self.data, "trainer.max_epochs=2")
+        shares = [measured(*words, home=self.home)["share"] for _ in range(3)]
         return Row("share of Lightning and MLflow in an epoch", 5.0, "%", Measured(shares))
 
     def startup(self) -> tuple[Row, Row]:
@@ -165,16 +158,10 @@ class Bench:
     def quickly(self, options: tuple[str, ...]) -> tuple[Row, Row]:
         """Seconds from the command to its end, and the test HR@10 of what it selected."""
         runs = [train(self.home, *self.data, *options, f"seed={seed}") for seed in range(ROUNDS)]
-        note = " ".join(options)
+        hits = [run.metrics["test/hr@10"] for run in runs]
         return (
-            Row("command to weights", 30.0, "s", Measured([run.seconds for run in runs]), note),
-            Row(
-                "their HR@10 on test",
-                0.68,
-                "",
-                Measured([run.metrics["test/hr@10"] for run in runs]),
-                note,
-            ),
+            Row("command to weights", 30.0, "s", Measured([run.seconds for run in runs])),
+            Row("their HR@10 on test", 0.68, "", Measured(hits)),
         )
 
     def large(self, large: tuple[str, ...]) -> tuple[Row, Row, Row]:
@@ -183,15 +170,8 @@ class Bench:
         for _ in range(3):
             for which, data in (("large", large), ("small", self.data)):
                 with tempfile.TemporaryDirectory(dir=self.home) as cache:
-                    printed = python(
-                        "-m",
-                        "benchmarks.large",
-                        "100",
-                        *data,
-                        f"data.cache={cache}",
-                        home=self.home,
-                    )
-                found[which].append(json.loads(printed.splitlines()[-1]))
+                    words = ("benchmarks.large", "100", *data, f"data.cache={cache}")
+                    found[which].append(measured(*words, home=self.home))
         ratios = [
             large["microseconds_per_example"] / small["microseconds_per_example"]
             for large, small in zip(found["large"], found["small"], strict=True)
