@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from src.data.interactions import IntArray
+from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part
 from src.data.splitting import Split
 from src.data.stream import derive_seed
@@ -23,10 +23,12 @@ def draw_candidates(split: Split, parts: Sequence[Part], n: int, seed: int) -> d
     """
     everything = (split.train, split.validation, split.test)
     unseen = UnseenItems(
-        np.concatenate([part.users for part in everything]),
-        np.concatenate([part.items for part in everything]),
-        split.train.n_users,
-        split.train.n_items,
+        Interactions(
+            np.concatenate([part.users for part in everything]),
+            np.concatenate([part.items for part in everything]),
+            split.train.user_ids,
+            split.train.item_ids,
+        )
     )
     rows = {part: split.validation if part == "val" else split.test for part in parts}
     judged = np.concatenate([rows[part].users for part in parts])

@@ -75,14 +75,8 @@ class InteractionDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> TrainingStream:
         train, device = self.prepared.split.train, self._device
-        unseen = index_unseen(
-            train.users,
-            train.items,
-            train.n_users,
-            train.n_items,
-            popularity_mass(train.items, train.n_items, self.popularity_power),
-            device,
-        )
+        mass = popularity_mass(train.items, train.n_items, self.popularity_power)
+        unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")

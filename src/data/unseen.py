@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.data.interactions import IntArray, distinct_pairs
+from src.data.interactions import IntArray, Interactions, distinct_pairs
 
 # Every user's unseen items are listed where that takes at most so many entries: 64 or 128 MB.
 LISTED_PAIRS = 1 << 25
@@ -27,18 +27,16 @@ class UnseenItems:
 
     def __init__(
         self,
-        users: IntArray,
-        items: IntArray,
-        n_users: int,
-        n_items: int,
+        data: Interactions,
         item_mass: NDArray[np.int64] | None = None,
         device: torch.device | None = None,
     ) -> None:
-        """Index interactions `users` [n], `items` [n] (any order, repeats allowed) for `device`.
+        """Index interactions (any order, repeats allowed) for draws on `device`.
 
         `item_mass`: int64 [n_items], positive; None gives every item mass 1.
         """
-        pairs = distinct_pairs(users, items, n_items)
+        n_users, n_items = data.n_users, data.n_items
+        pairs = distinct_pairs(data.users, data.items, n_items)
         own = np.arange(n_users + 1) * n_items
         first = np.searchsorted(pairs, own)
         # start[i]: mass of all items before i; seen[j]: mass of the seen items before entry j
@@ -113,19 +111,12 @@ class UnseenLists:
     Memory grows with n_users × n_items; see LISTED_PAIRS.
     """
 
-    def __init__(
-        self,
-        users: IntArray,
-        items: IntArray,
-        n_users: int,
-        n_items: int,
-        device: torch.device | None = None,
-    ) -> None:
-        """Index interactions `users` [n], `items` [n] (any order, repeats allowed) for `device`."""
-        unseen = np.ones((n_users, n_items), bool)
-        unseen[users, items] = False
-        kind = np.int16 if n_items <= np.iinfo(np.int16).max else np.int32
-        every_item = np.broadcast_to(np.arange(n_items, dtype=kind), unseen.shape)
+    def __init__(self, data: Interactions, device: torch.device | None = None) -> None:
+        """Index interactions (any order, repeats allowed) for draws on `device`."""
+        unseen = np.ones((data.n_users, data.n_items), bool)
+        unseen[data.users, data.items] = False
+        kind = np.int16 if data.n_items <= np.iinfo(np.int16).max else np.int32
+        every_item = np.broadcast_to(np.arange(data.n_items, dtype=kind), unseen.shape)
         self.items = torch.from_numpy(every_item[unseen]).to(device)
         mass = unseen.sum(1)
         self.mass = torch.from_numpy(mass).to(device)
@@ -143,17 +134,14 @@ class UnseenLists:
 
 
 def index_unseen(
-    users: IntArray,
-    items: IntArray,
-    n_users: int,
-    n_items: int,
+    data: Interactions,
     item_mass: NDArray[np.int64] | None = None,
     device: torch.device | None = None,
 ) -> UnseenItems | UnseenLists:
     """What draws training negatives fastest: lists if they fit and masses are equal."""
-    if item_mass is None and n_users * n_items <= LISTED_PAIRS:
-        return UnseenLists(users, items, n_users, n_items, device)
-    return UnseenItems(users, items, n_users, n_items, item_mass, device)
+    if item_mass is None and data.n_users * data.n_items <= LISTED_PAIRS:
+        return UnseenLists(data, device)
+    return UnseenItems(data, item_mass, device)
 
 
 def popularity_mass(items: IntArray, n_items: int, power: float) -> NDArray[np.int64] | None:

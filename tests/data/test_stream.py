@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.data.interactions import Interactions
 from src.data.stream import Batch, TrainingStream, derive_seed
 from src.data.unseen import UnseenItems, UnseenLists
 
@@ -22,7 +23,7 @@ def make_stream(
     """Ten positives; by default three of them a batch, each with two negatives."""
     users = np.array([user for user, _ in POSITIVES], np.int32)
     items = np.array([item for _, item in POSITIVES], np.int32)
-    unseen = UnseenLists(users, items, len(SEEN), N_ITEMS)
+    unseen = UnseenLists(Interactions(users, items, np.arange(len(SEEN)), np.arange(N_ITEMS)))
     return TrainingStream(
         torch.from_numpy(users),
         torch.from_numpy(items),
@@ -184,7 +185,7 @@ def test_ranks_take_turns_in_one_permutation() -> None:
 def test_ranks_draw_different_negatives() -> None:
     users = torch.zeros(30, dtype=torch.long)
     items = torch.arange(30)
-    unseen = UnseenItems(users.numpy(), items.numpy(), 1, 1000)
+    unseen = UnseenItems(Interactions(users.numpy(), items.numpy(), np.arange(1), np.arange(1000)))
     drawn = [
         TrainingStream(users, items, unseen, 4, 75, 0, rank, 2).batch(0, 0).items[:, 1:]
         for rank in range(2)

@@ -12,28 +12,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from src.data.interactions import IntArray
+from src.data.interactions import Interactions
 from src.data.unseen import UnseenItems, UnseenLists, index_unseen, popularity_mass
 
 Index = Callable[[list[set[int]], int], UnseenItems | UnseenLists]
 
 
-def pairs_of(seen: list[set[int]], repeats: int = 1) -> tuple[IntArray, IntArray]:
+def data_of(seen: list[set[int]], n_items: int, repeats: int = 1) -> Interactions:
     """Users 0, 1, ... and the items they have seen, listed from last to first."""
     pairs = [(user, item) for user, items in enumerate(seen) for item in items] * repeats
-    users = np.array([user for user, _ in reversed(pairs)], np.int32)
-    return users, np.array([item for _, item in reversed(pairs)], np.int32)
+    return Interactions(
+        users=np.array([user for user, _ in reversed(pairs)], np.int32),
+        items=np.array([item for _, item in reversed(pairs)], np.int32),
+        user_ids=np.arange(len(seen)),
+        item_ids=np.arange(n_items),
+    )
 
 
 def unseen_of(
     seen: list[set[int]], n_items: int, mass: list[int] | None = None, repeats: int = 1
 ) -> UnseenItems:
     masses = None if mass is None else np.array(mass)
-    return UnseenItems(*pairs_of(seen, repeats), len(seen), n_items, masses)
+    return UnseenItems(data_of(seen, n_items, repeats), masses)
 
 
 def lists_of(seen: list[set[int]], n_items: int) -> UnseenLists:
-    return UnseenLists(*pairs_of(seen), len(seen), n_items)
+    return UnseenLists(data_of(seen, n_items))
 
 
 both = pytest.mark.parametrize("index", [unseen_of, lists_of])
@@ -115,7 +119,7 @@ def test_draws_are_never_seen(
     seen, n_items = case
     counted = np.array([item for items in seen for item in items], np.int32)
     weights = popularity_mass(counted, n_items, 1.0) if by_popularity and len(counted) else None
-    unseen = index_unseen(*pairs_of(seen), len(seen), n_items, weights)
+    unseen = index_unseen(data_of(seen, n_items), weights)
     users = [user for user in range(len(seen)) if len(seen[user]) < n_items]
     drawn = unseen.draw(torch.tensor(users, dtype=torch.long), 20, generator(seed))
     assert drawn.shape == (len(users), 20)
@@ -215,8 +219,8 @@ def test_lists_of_a_large_catalogue_hold_its_last_item() -> None:
 
 
 def test_users_are_listed_only_where_that_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    users, items = pairs_of([{0}, {1}])
+    four, five = data_of([{0}, {1}], 4), data_of([{0}, {1}], 5)
     monkeypatch.setattr("src.data.unseen.LISTED_PAIRS", 8)
-    assert isinstance(index_unseen(users, items, 2, 4), UnseenLists)
-    assert isinstance(index_unseen(users, items, 2, 5), UnseenItems)
-    assert isinstance(index_unseen(users, items, 2, 4, np.ones(4, np.int64)), UnseenItems)
+    assert isinstance(index_unseen(four), UnseenLists)
+    assert isinstance(index_unseen(five), UnseenItems)
+    assert isinstance(index_unseen(four, np.ones(4, np.int64)), UnseenItems)

@@ -40,9 +40,8 @@ TOY = torch.tensor([[1, 1, 1, 0, 1], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [1, 0, 1,
 def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     torch.manual_seed(0)
     users, items = TOY.nonzero(as_tuple=True)
-    stream = TrainingStream(
-        users, items, UnseenLists(users.numpy(), items.numpy(), 4, 5), 3, 200, seed=0
-    )
+    toy = Interactions(users.numpy(), items.numpy(), np.arange(4), np.arange(5))
+    stream = TrainingStream(users, items, UnseenLists(toy), 3, 200, seed=0)
     module = RecommenderModule(model(), BCE(), partial(torch.optim.Adam, lr=0.02))
     optimizer = module.configure_optimizers()
     for epoch in range(400):

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.unseen import UnseenItems, UnseenLists
 from src.models import NeuMF
@@ -63,9 +64,8 @@ def test_an_epoch_waits_for_nothing(
     explicit: bool, deferred: bool, index: Callable[..., Any]
 ) -> None:
     users, items = np.arange(40, dtype=np.int32) % 8, np.arange(40, dtype=np.int32) % 5
-    stream = TrainingStream(
-        torch.from_numpy(users), torch.from_numpy(items), index(users, items, 8, 9), 4, 60, seed=0
-    )
+    unseen = index(Interactions(users, items, np.arange(8), np.arange(9)))
+    stream = TrainingStream(torch.from_numpy(users), torch.from_numpy(items), unseen, 4, 60, seed=0)
     model = NeuMF(8, 9, dropout=0.1)
     module = RecommenderModule(model, BCE(), partial(Adam, lr=0.01))
     optimizer = module.configure_optimizers()
