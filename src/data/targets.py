@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from src.data.prepared import Part, Prepared
+from src.data.slices import positions
 
 # Pairs scored at a time: on a CPU so few that what a model makes of them stays in cache.
 PAIRS_PER_BATCH = {"cpu": 1 << 14, "cuda": 1 << 20}
@@ -100,11 +101,9 @@ class CatalogueTargets:
 
     def _known(self, users: Tensor) -> Tensor:
         starts = self.known_starts[users]
-        counts = self.known_ends[users] - starts
-        rows = torch.repeat_interleave(counts)
-        offsets = torch.arange(len(rows), device=users.device) - (counts.cumsum(0) - counts)[rows]
+        rows, places = positions(starts, self.known_ends[users] - starts)
         known = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
-        known[rows, self.known_items[starts[rows] + offsets]] = True
+        known[rows, self.known_items[places]] = True
         return known
 
 

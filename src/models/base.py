@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from src.data.interactions import Interactions
+from src.models.stored import Stored
 
 # Pairs that score_all scores at a time: so many that the work on them outweighs its management,
 # so few that the widest intermediate stays in cache (on a GPU, in memory).
@@ -22,7 +25,12 @@ class Loss(Protocol):
         """Of that scalar, [P, 1+k]."""
 
 
-class Recommender(nn.Module):
+def users_per_chunk(n_items: int, device: torch.device) -> int:
+    """Users whose whole catalogues make a chunk of pairs."""
+    return max(1, PAIRS_PER_CHUNK[device.type] // n_items)
+
+
+class Recommender(Stored):
     """Scores pairs of users and items; knows nothing of Lightning, Hydra or MLflow.
 
     A subclass implements `score`, which broadcasts as torch does. Callers use `forward` and
@@ -35,6 +43,12 @@ class Recommender(nn.Module):
     def __init__(self, n_users: int, n_items: int) -> None:
         super().__init__()
         self.n_users, self.n_items = n_users, n_items
+
+    def observe(self, train: Interactions) -> None:
+        """Takes from the training part what batches don't tell: histories, a graph, a mean.
+
+        Called once, before training. `train.ratings` are there only when they are to be predicted.
+        """
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Logits of users int64 [..., P] with items [..., P], broadcast together."""
@@ -58,8 +72,8 @@ class Recommender(nn.Module):
     def score_all(self, users: Tensor) -> Tensor:
         """Logits of every item: users [P] -> [P, n_items], in chunks of users."""
         items = torch.arange(self.n_items, device=users.device)[None, :]
-        step = max(1, PAIRS_PER_CHUNK[users.device.type] // self.n_items)
-        return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
+        chunks = users.split(users_per_chunk(self.n_items, users.device))
+        return torch.cat([self.score(chunk[:, None], items) for chunk in chunks])
 
     def user_rows(self, users: Tensor) -> Tensor:
         """What is looked up by user id, for L2: ids [...] -> [..., width]."""
@@ -68,6 +82,14 @@ class Recommender(nn.Module):
     def item_rows(self, items: Tensor) -> Tensor:
         """What is looked up by item id, for L2: ids [...] -> [..., width]."""
         return items.new_empty((*items.shape, 0), dtype=torch.get_default_dtype())
+
+    def item_vectors(self) -> Tensor | None:
+        """Where items lie in the model's own space [n_items, width]; None if it has no such space.
+
+        Distances between them tell how diverse a list is.
+        """
+        rows = self.item_rows(torch.arange(self.n_items, device=next(self.parameters()).device))
+        return rows if rows.shape[-1] else None
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
         """Mean over the batch's examples of the squared norms of the rows each one reads; scalar.

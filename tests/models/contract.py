@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from src.data.interactions import Interactions
+from src.data.stream import TrainingStream
+from src.data.unseen import UnseenLists
 from src.models import Recommender
+from src.models.base import Loss
+from src.models.fitted import Fitted
+from src.training.adam import Adam
 from src.training.losses import BCE
+from tests.data.fakes import interactions
 
 N_USERS, N_ITEMS = 7, 5
+# No two users and no two items alike; ratings to be predicted where a model wants them
+TRAIN = [[0, 1, 2], [1, 3], [0, 4], [2, 3, 4], [0, 1, 3, 4], [1, 2], [0, 2, 4]]
+
+
+def train_part(n_users: int, n_items: int) -> Interactions:
+    """Of TRAIN what these users and items have to do with each other; never nothing."""
+    rows = [[item for item in items if item < n_items] or [0] for items in TRAIN[:n_users]]
+    return interactions(rows, n_items)
+
+
+def prepare(model: Recommender, train: Interactions) -> None:
+    """What comes before a model can score."""
+    model.observe(train)
+    if isinstance(model, Fitted):
+        model.fit(train)
 
 
 class RecommenderContract:
-    """Subclasses implement `make`."""
+    """Subclasses implement `make`, and say what holds for them."""
+
+    personal = True
+    """Whether scores differ between users and follow from what users did."""
+    learns = True
+    """Whether it can tell whose taste is whose at all."""
+    loss: Loss = BCE()
+    """What a model with gradients is trained with."""
+    epochs = 100
 
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> Recommender:
         raise NotImplementedError
@@ -22,7 +53,9 @@ class RecommenderContract:
     def model(self) -> Recommender:
         torch.manual_seed(0)
         # double precision, so that only real differences show
-        model = self.make().double().eval()
+        model = self.make().eval()
+        prepare(model, train_part(N_USERS, N_ITEMS))
+        model.double()
         # away from the near-zero initialization, where wrong scores look alike
         with torch.no_grad():
             for parameter in model.parameters():
@@ -59,16 +92,20 @@ class RecommenderContract:
 
     def test_scores_differ_between_users_and_items(self, model: Recommender) -> None:
         scores = model.score_all(torch.arange(N_USERS))
-        assert len(scores.unique(dim=0)) == N_USERS
+        assert len(scores.unique(dim=0)) == (N_USERS if self.personal else 1)
         assert len(scores.unique(dim=1).T) == N_ITEMS
 
     def test_every_parameter_is_used(self, model: Recommender) -> None:
+        if isinstance(model, Fitted):
+            assert not list(model.parameters())
+            return
         model.train().score_all(torch.arange(N_USERS)).square().sum().backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.any(), name
 
     def test_saved_and_loaded_it_scores_the_same(self, model: Recommender) -> None:
+        # from the checkpoint alone, without the data
         copy = self.make().double().eval()
         copy.load_state_dict(model.state_dict())
         users = torch.arange(N_USERS)
@@ -77,14 +114,66 @@ class RecommenderContract:
     def test_same_seed_same_model(self) -> None:
         def weights() -> list[Tensor]:
             torch.manual_seed(5)
-            return list(self.make().state_dict().values())
+            model = self.make()
+            prepare(model, train_part(N_USERS, N_ITEMS))
+            return list(model.state_dict().values())
 
         for one, other in zip(weights(), weights(), strict=True):
             assert torch.equal(one, other)
 
     def test_one_user_and_one_item(self) -> None:
         model = self.make(n_users=1, n_items=1)
-        assert model.score_all(torch.tensor([0])).shape == (1, 1)
+        prepare(model, train_part(1, 1))
+        scores = model.eval().score_all(torch.tensor([0]))
+        assert scores.shape == (1, 1)
+        assert scores.isfinite().all()
+
+    def test_users_and_items_never_seen_in_training(self) -> None:
+        model = self.make(n_users=N_USERS + 1, n_items=N_ITEMS + 1)
+        seen = train_part(N_USERS, N_ITEMS)
+        train = Interactions(seen.users, seen.items, np.arange(N_USERS + 1), np.arange(N_ITEMS + 1))
+        prepare(model, train)
+        users = torch.arange(N_USERS + 1)
+        with torch.no_grad():
+            assert model.eval().score_all(users).isfinite().all()
+            assert model(users, torch.full((N_USERS + 1, 2), N_ITEMS)).isfinite().all()
+
+    def test_everyone_likes_everything(self) -> None:
+        model = self.make(n_users=3, n_items=4)
+        prepare(model, interactions([[0, 1, 2, 3]] * 3, 4))
+        assert model.eval().score_all(torch.arange(3)).isfinite().all()
+
+    def test_learns_the_checkerboard(self) -> None:
+        """Even users like even items and odd users odd ones; the diagonal is left to be found."""
+        if not (self.personal and self.learns):
+            pytest.skip("knows no tastes")
+        torch.manual_seed(0)
+        n = 10
+        board = interactions([[i for i in range(u % 2, n, 2) if i != u] for u in range(n)], n)
+        model = self.make(n_users=n, n_items=n)
+        model.observe(board)
+        if isinstance(model, Fitted):
+            for _ in range(10 if model.iterative else 1):
+                model.fit(board)
+        else:
+            self.train(model, board)
+        with torch.no_grad():
+            scores = model.eval().score_all(torch.arange(n))
+        found = 0
+        for user in range(n):
+            unseen = [i for i in range(n) if i == user or i % 2 != user % 2]
+            found += max(unseen, key=lambda item: scores[user, item]) == user
+        assert found >= 0.9 * n  # by chance one in six
+
+    def train(self, model: Recommender, data: Interactions) -> None:
+        users, items = torch.from_numpy(data.users), torch.from_numpy(data.items)
+        stream = TrainingStream(users, items, UnseenLists(data), 2, 1000, seed=0)
+        optimizer = Adam(model.parameters(), lr=0.03)
+        for epoch in range(self.epochs):
+            optimizer.zero_grad()
+            batch = stream.batch(epoch, 0)
+            self.loss(model(batch.users, batch.items)).backward()
+            optimizer.step()
 
     def test_squared_norms_are_means_over_examples(self, model: Recommender) -> None:
         users, items = torch.tensor([0, 1]), torch.tensor([[0, 1, 2], [3, 3, 4]])

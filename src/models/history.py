@@ -1,0 +1,48 @@
+"""What users did in training, for the models that look it up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from src.data.interactions import Interactions
+from src.data.slices import positions
+from src.models.stored import Stored
+
+
+class History(Stored):
+    """The items of each user's training interactions, saved with the model that scores by them."""
+
+    starts: Tensor
+    """int64 [n_users + 1]: user u's items lie from starts[u] to starts[u + 1]."""
+    items: Tensor
+    """int64 [n], user by user."""
+
+    def __init__(self, n_users: int) -> None:
+        super().__init__()
+        self.store(starts=torch.zeros(n_users + 1, dtype=torch.long), items=torch.zeros(0).long())
+
+    def observe(self, train: Interactions) -> None:
+        users = torch.from_numpy(train.users).long()
+        counts = torch.bincount(users, minlength=train.n_users)
+        items = torch.from_numpy(train.items).long()[users.argsort(stable=True)]
+        self.store(starts=torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items=items)
+
+    def counts(self, users: Tensor) -> Tensor:
+        """How many items each user has: ids [P] -> int64 [P]."""
+        return self.starts[users + 1] - self.starts[users]
+
+    def pairs(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """Every interaction of `users` [P]: row in `users` int64 [n] and item int64 [n]."""
+        rows, places = positions(self.starts[users], self.counts(users))
+        return rows, self.items[places]
+
+    def sum_rows(self, users: Tensor, table: Tensor) -> Tensor:
+        """Sum of the rows of each user's items: users [P], table [n_items, width] -> [P, width].
+
+        Zeros for users without interactions.
+        """
+        counts = self.counts(users)
+        _, places = positions(self.starts[users], counts)
+        return embedding_bag(self.items[places], table, counts.cumsum(0) - counts, mode="sum")
