@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
 from annotated_types import Ge, Lt
 
-from src.build import build, build_partial, check
+from src.build import build, build_partial, check, locate
 from src.data.datamodule import InteractionDataModule
 from src.errors import UserError
-from src.models import GMF, MLP, NeuMF, Recommender
+from src.evaluation.ranking import AT_CUTOFFS, Scale
+from src.models import GMF, MLP, Fitted, NeuMF, Recommender
 from src.runs import find_checkpoint
 from src.training.checkpoints import load_model, make_model
+from src.training.fitting import FittedModule
+from src.training.judging import Judge
+from src.training.losses import WARP, RatingLoss
 from src.training.module import RecommenderModule
 
 Options = dict[str, Any]
@@ -29,40 +34,82 @@ def seed_everything(options: Options) -> None:
 
 
 def make_datamodule(options: Options) -> InteractionDataModule:
-    """The data module that the `data` options describe."""
+    """The data module that the `data` options describe, feeding what the model learns from."""
     # root and path are for the source, which has taken them by interpolation
     own = {k: v for k, v in options["data"].items() if k not in ("source", "root", "path")}
     source = build(options["data"]["source"], "data.source")
     checked = check(InteractionDataModule, own, "data")
-    return InteractionDataModule(source=source, seed=options["seed"], **checked)
-
-
-def make_module(
-    options: Options, model: Recommender, data: InteractionDataModule
-) -> RecommenderModule:
-    """The module that trains `model` as the options say."""
-    scheduler = options["scheduler"]
-    own = check(RecommenderModule, {key: options[key] for key in ("l2", "gradient_clip", "ks")}, "")
-    own["ks"] = _cutoffs(own["ks"], data)
-    return RecommenderModule(
-        model,
-        build(options["loss"], "loss"),
-        build_partial(options["optimizer"], "optimizer"),
-        build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
-        **own,
-        monitor=_monitor(options["protocol"], own["ks"]),
+    return InteractionDataModule(
+        source=source,
         seed=options["seed"],
-        rebuild={
+        rated=_is(RatingLoss, options["loss"]),
+        whole=_is(Fitted, options["model"]),
+        full_ranking=options["protocol"].get("full_ranking", False),  # not in older runs
+        **checked,
+    )
+
+
+def _is(kind: type, node: Mapping[str, Any]) -> bool:
+    """Whether the node's `_target_` is of that kind."""
+    if node["_target_"] is None:
+        return False
+    target = locate(node["_target_"])
+    return isinstance(target, type) and issubclass(target, kind)
+
+
+def make_module(options: Options, model: Recommender, data: InteractionDataModule) -> Judge:
+    """The module that trains `model` as the options say."""
+    ks = _cutoffs(check(Judge, {"ks": options["ks"]}, "")["ks"], data)
+    ratings = data.train.ratings
+    judging: dict[str, Any] = {
+        "ks": ks,
+        "monitor": _monitor(options["protocol"], ks, rated=data.rated),
+        "scale": None if ratings is None else Scale(float(ratings.min()), float(ratings.max())),
+        "rebuild": {
             "model": options["model"],
             "n_users": data.prepared.n_users,
             "n_items": data.prepared.n_items,
         },
+    }
+    if isinstance(model, Fitted):
+        _refuse_gradient_options(options, model)
+        return FittedModule(model, **judging)
+    for group in ("loss", "optimizer"):
+        if not options[group]["_target_"]:
+            raise UserError(f"{group}=none: {options['model']['name']} is trained by gradients")
+    scheduler = options["scheduler"]
+    own = check(RecommenderModule, {key: options[key] for key in ("l2", "gradient_clip")}, "")
+    # some losses depend on how many items there are
+    knowing = {"n_items": model.n_items} if _is(WARP, options["loss"]) else {}
+    return RecommenderModule(
+        model,
+        build(options["loss"], "loss", **knowing),
+        build_partial(options["optimizer"], "optimizer"),
+        build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
+        seed=options["seed"],
+        **own,
+        **judging,
     )
 
 
-def _monitor(protocol: Options, ks: list[int]) -> str:
+def _refuse_gradient_options(options: Options, model: Fitted) -> None:
+    """What only training by gradients would use must not be chosen in vain."""
+    name = options["model"]["name"]
+    chosen = [group for group in ("optimizer", "scheduler") if options[group]["_target_"]]
+    if options["loss"]["_target_"] and not (model.rates and _is(RatingLoss, options["loss"])):
+        chosen.append("loss")
+    chosen += [key for key in ("l2", "gradient_clip") if options[key]]
+    if chosen:
+        raise UserError(
+            f"{name} is fitted without gradients and makes no use of {', '.join(chosen)}: "
+            "leave that out"
+        )
+
+
+def _monitor(protocol: Options, ks: list[int], rated: bool) -> str:
     part = "val" if protocol["validation"] else "test"
-    known = [f"{part}/{metric}@{k}" for metric in ("hr", "ndcg", "mrr") for k in ks]
+    known = [f"{part}/{metric}@{k}" for metric in AT_CUTOFFS for k in ks]
+    known += [f"{part}/auc", *([f"{part}/rmse", f"{part}/mae"] if rated else [])]
     if protocol["monitor"] not in known:
         raise UserError(f"protocol.monitor={protocol['monitor']} is none of {', '.join(known)}")
     return protocol["monitor"]
@@ -85,6 +132,7 @@ def initial_model(options: Options, data: InteractionDataModule) -> Recommender:
     """A fresh model, or one fused from two trained ones."""
     n_users, n_items = data.prepared.n_users, data.prepared.n_items
     model = make_model(options["model"], n_users, n_items)
+    model.observe(data.train)
     pretrained = {k: v for k, v in options["model"].get("pretrained", {}).items() if v is not None}
     if not pretrained:
         return model

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from src.assembly import (
     Options,
@@ -22,13 +25,13 @@ from src.assembly import (
 )
 from src.build import check
 from src.data.datamodule import InteractionDataModule
-from src.evaluation.per_user import write_per_user
+from src.evaluation.per_user import write_per_user, write_ranks
 from src.results import print_results
 from src.runs import BEST
 from src.tracking import Tracker, open_tracker
 from src.training.checkpoints import epoch_of
 from src.training.curves import draw_curves
-from src.training.module import RecommenderModule
+from src.training.judging import Judge
 from src.training.trainer import history_of, make_trainer
 
 
@@ -71,19 +74,21 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
     selected = epoch_of(folder / BEST)
     best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
     pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
-    title = f"{options['model']['name']} on {options['data']['name']}"
-    draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
+    if len(epochs) > 1:
+        title = f"{options['model']['name']} on {options['data']['name']}"
+        draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
     judged = {name: best[name] for name in best if name.startswith(f"{module.judged_part}/")}
-    speeds = [epoch["train/examples_per_second"] for epoch in epochs]
     metrics = {
         **judged,
         **tested,
         "fit/epochs": len(epochs),
         "fit/best_epoch": selected + 1,
         "fit/seconds": seconds,
-        "fit/examples_per_second": sum(speeds) / len(speeds),
         "fit/parameters": sum(p.numel() for p in model.parameters()),
     }
+    speed = "train/examples_per_second"
+    if speed in best:
+        metrics["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
     write_metrics(folder, metrics)
     # a name of its own where there is a curve by epoch already, which would get a point too many
     tracker.log_metrics({f"best/{k}" if k in judged else k: v for k, v in metrics.items()})
@@ -105,7 +110,7 @@ def _ctrl_c() -> Iterator[None]:
 
 def test(
     trainer: pl.Trainer,
-    module: RecommenderModule,
+    module: Judge,
     data: InteractionDataModule,
     folder: Path,
     checkpoint: Path | None,
@@ -113,14 +118,22 @@ def test(
     """Scores test once, with the weights of `checkpoint` or the module's own; keeps every rank."""
     with _ctrl_c():
         trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)
-    targets = data.targets("test")
-    write_per_user(
-        folder / "per_user.parquet",
-        data.prepared.part("test"),
-        targets.users,
-        targets.targets,
-        module.test_ranks,
-        module.ks,
+    part = data.prepared.part("test")
+    users: Tensor = torch.empty(0)
+    metrics: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}
+    for place, ranking in enumerate(module.rankings):
+        prefix = "full/" if place else ""
+        users, values = ranking.per_user(module.ks)
+        metrics |= {f"{prefix}{name}": value for name, value in values.items()}
+        # in the order of the part's rows
+        rows = torch.from_numpy(ranking.targets.rows)
+        found[f"{prefix}rank"] = torch.empty_like(ranking.ranks.cpu())
+        found[f"{prefix}rank"][rows] = ranking.ranks.cpu()
+    write_per_user(folder / "per_user.parquet", part.user_ids, users, metrics)
+    items = torch.from_numpy(np.array(part.items))
+    write_ranks(
+        folder / "ranks.parquet", part, torch.from_numpy(np.array(part.users)), items, found
     )
     return module.tested
 

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-SHOWN = ("hr@10", "ndcg@10", "mrr@10")
+SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae")
+ROWS = {"val": "validation", "test": "test", "test/full": "test, all unseen"}
 
 
 def print_results(
@@ -20,25 +21,43 @@ def print_results(
     candidates = {"all": "the whole catalogue", "released": "the released candidates"}.get(
         data["candidates"], f"{data['candidates']} candidates"
     )
+    rows = {part: label for part, label in ROWS.items() if f"{part}/hr@10" in metrics}
+    # recall is HR where there is one target to a user
+    columns = [
+        name
+        for name in SHOWN
+        if any(f"{part}/{name}" in metrics for part in rows)
+        and not (name == "recall@10" and _same(metrics, "recall@10", "hr@10"))
+        and not (name == "mrr@10" and "test/rmse" in metrics)  # for want of room
+    ]
     table = Table(title=f"{options['model']['name']} on {data['name']}", title_justify="left")
     table.add_column("")
-    for name in SHOWN:
+    for name in columns:
         table.add_column(name.upper(), justify="right")
-    for part, label in (("val", "validation"), ("test", "test")):
-        if f"{part}/{SHOWN[0]}" in metrics:
-            table.add_row(label, *[f"{metrics[f'{part}/{name}']:.4f}" for name in SHOWN])
+    for part, label in rows.items():
+        values = [metrics.get(f"{part}/{name}") for name in columns]
+        table.add_row(label, *["" if value is None else f"{value:.4f}" for value in values])
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     print(f"protocol {protocol['name']}: ranked among {candidates}; {selection(protocol)}")
     if "fit/epochs" in metrics:
-        print(
-            f"best epoch {metrics['fit/best_epoch']} of {metrics['fit/epochs']}, "
-            f"{metrics['fit/seconds']:.1f} s, "
-            f"{metrics['fit/examples_per_second']:,.0f} examples/s"
-        )
+        print(_fit(metrics))
     print(f"folder   {folder}")
     if location:
         print(f"tracking {location}; make dashboard shows it")
+
+
+def _same(metrics: Mapping[str, float], one: str, other: str) -> bool:
+    return metrics[f"test/{one}"] == metrics[f"test/{other}"]
+
+
+def _fit(metrics: Mapping[str, float]) -> str:
+    words = [f"{metrics['fit/seconds']:.1f} s"]
+    if metrics["fit/epochs"] > 1:
+        words.insert(0, f"best epoch {metrics['fit/best_epoch']} of {metrics['fit/epochs']}")
+    if "fit/examples_per_second" in metrics:
+        words.append(f"{metrics['fit/examples_per_second']:,.0f} examples/s")
+    return "fitted in " * (metrics["fit/epochs"] == 1) + ", ".join(words)
 
 
 def selection(protocol: Mapping[str, Any]) -> str:

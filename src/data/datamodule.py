@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,11 +10,12 @@ import pytorch_lightning as pl
 import torch
 from annotated_types import Ge, Gt, Lt
 
+from src.data.interactions import Interactions
 from src.data.prepared import Part, Prepared
 from src.data.preparing import PreparationOptions, prepare
 from src.data.sources.base import Source
-from src.data.stream import TrainingStream
-from src.data.targets import Targets, make_targets
+from src.data.stream import RatingStream, TrainingStream
+from src.data.targets import CatalogueTargets, Targets, make_targets
 from src.data.unseen import index_unseen, popularity_mass
 from src.errors import UserError
 
@@ -42,8 +44,16 @@ class InteractionDataModule(pl.LightningDataModule):
         negatives: Annotated[int, Ge(1)] = 4,
         popularity_power: Annotated[float, Ge(0)] = 0.0,
         batch_size: Annotated[int, Ge(1)] = 256,
+        rated: bool = False,
+        whole: bool = False,
+        full_ranking: bool = False,
     ) -> None:
-        """The options are explained in conf/train.yaml, under `data`."""
+        """The options are explained in conf/train.yaml, under `data`; the last are the caller's.
+
+        `rated`: ratings are to be predicted, and negatives are not drawn. `whole`: an epoch is the
+        training part in one piece, instead of batches. `full_ranking`: test is ranked among the
+        whole catalogue too, where it has sampled candidates.
+        """
         super().__init__()
         self.source, self.cache, self.seed = source, Path(cache), seed
         self.data_name = name
@@ -59,6 +69,7 @@ class InteractionDataModule(pl.LightningDataModule):
         )
         self.negatives, self.batch_size = negatives, batch_size
         self.popularity_power = popularity_power
+        self.rated, self.whole, self.full_ranking = rated, whole, full_ranking
         self._prepared: Prepared | None = None
         self._targets: dict[Part, Targets] = {}
 
@@ -73,22 +84,40 @@ class InteractionDataModule(pl.LightningDataModule):
             self._prepared = prepare(self.data_name, self.source, self.options, self.cache)
         return self._prepared
 
-    def train_dataloader(self) -> TrainingStream:
-        train, device = self.prepared.split.train, self._device
+    @property
+    def train(self) -> Interactions:
+        """The training part as models may see it: with ratings only where these are predicted.
+
+        Raises UserError when they are to be predicted and tell nothing.
+        """
+        train = self.prepared.split.train
+        if not self.rated:
+            return replace(train, ratings=None)
+        if train.ratings is None or train.ratings.min() == train.ratings.max():
+            raise UserError(
+                f"{self.data_name} has no ratings to predict; take a loss on positives and "
+                "negatives, such as loss=bce, or data with ratings"
+            )
+        return train
+
+    def train_dataloader(self) -> TrainingStream | RatingStream | list[Interactions]:
+        train, device = self.train, self._device
+        if self.whole:
+            return [train]
+        users = torch.tensor(train.users, device=device)
+        items = torch.tensor(train.items, device=device)
+        rank = self.trainer.global_rank if self.trainer else 0
+        world_size = self.trainer.world_size if self.trainer else 1
+        if train.ratings is not None:
+            ratings = torch.tensor(train.ratings, device=device)
+            return RatingStream(users, items, ratings, self.batch_size, self.seed, rank, world_size)
         mass = popularity_mass(train.items, train.n_items, self.popularity_power)
         unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
         return TrainingStream(
-            torch.tensor(train.users, device=device),
-            torch.tensor(train.items, device=device),
-            unseen,
-            self.negatives,
-            self.batch_size,
-            seed=self.seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
+            users, items, unseen, self.negatives, self.batch_size, self.seed, rank, world_size
         )
 
     def targets(self, part: Part) -> Targets:
@@ -101,8 +130,11 @@ class InteractionDataModule(pl.LightningDataModule):
         """What each epoch is judged on: validation, or test where the protocol selects on test."""
         return self.targets("val" if self.options.validation else "test")
 
-    def test_dataloader(self) -> Targets:
-        return self.targets("test")
+    def test_dataloader(self) -> list[Targets]:
+        targets = self.targets("test")
+        if not self.full_ranking or isinstance(targets, CatalogueTargets):
+            return [targets]
+        return [targets, CatalogueTargets(self.prepared, "test", self._device)]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
         """Batches are born on the device; walking through them again would cost time a step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,20 @@ class Batch(NamedTuple):
     """int64 [P, 1+k], the positive in column 0."""
 
 
+class RatingBatch(NamedTuple):
+    """Ratings to be predicted."""
+
+    users: Tensor
+    """int64 [P]"""
+    items: Tensor
+    """int64 [P]"""
+    ratings: Tensor
+    """float32 [P]"""
+
+
+AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch)
+
+
 def derive_seed(*keys: int) -> int:
     """One well-mixed 63-bit seed from several small integers."""
     # SeedSequence pads with zeros: without their number, (1, 2) and (1, 2, 0) would be the same
@@ -36,14 +50,75 @@ def derive_seed(*keys: int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-class TrainingStream:
-    """All training positives once an epoch, in fresh random order, each with k fresh negatives.
+class Stream(Generic[AnyBatch]):
+    """All training interactions once an epoch, in fresh random order.
 
     It has no iterator state that matters: `batch(epoch, step)` returns the same tensors whenever
     and in whatever order it is called, which is what resuming, DDP and the tests rest on. With
-    `world_size` ranks each sees its own share; a few positives are repeated where the shares would
-    differ in length.
+    `world_size` ranks each sees its own share; a few interactions are repeated where the shares
+    would differ in length.
     """
+
+    rows_read: int
+    """Embedding rows that a step looks up."""
+
+    def __init__(
+        self, users: Tensor, items: Tensor, per_batch: int, seed: int, rank: int, world_size: int
+    ) -> None:
+        """Interactions `users` [n], `items` [n], int32 or int64; `per_batch` of them a step."""
+        self.users, self.items, self.per_batch, self.seed = users, items, per_batch, seed
+        self.rank, self.world_size = rank, world_size
+        self.n_interactions = -(-len(users) // world_size)
+        # DDP synchronizes gradients once a call
+        self.steps_per_call = STEPS_PER_CALL if world_size == 1 else 1
+        self.epoch = 0
+        self._order: tuple[int, Tensor] | None = None
+
+    @property
+    def sampler(self) -> Stream[AnyBatch]:
+        """Lightning calls `set_epoch` on a loader's sampler before every epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    @property
+    def n_steps(self) -> int:
+        """Steps an epoch."""
+        return -(-self.n_interactions // self.per_batch)
+
+    def __len__(self) -> int:
+        """How many lists of batches an epoch has."""
+        return -(-self.n_steps // self.steps_per_call)
+
+    def __iter__(self) -> Iterator[list[AnyBatch]]:
+        # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
+        for first in range(0, self.n_steps, self.steps_per_call):
+            last = min(first + self.steps_per_call, self.n_steps)
+            yield [self.batch(self.epoch, step) for step in range(first, last)]
+
+    def batch(self, epoch: int, step: int) -> AnyBatch:
+        """The batch of that step; the last of an epoch may be smaller."""
+        raise NotImplementedError
+
+    def _epoch_order(self, epoch: int) -> Tensor:
+        """This rank's positions in the epoch's permutation, which all ranks draw alike."""
+        if self._order is None or self._order[0] != epoch:
+            n, device = len(self.users), self.users.device
+            generator = self._generator(epoch)
+            order = torch.randperm(n, generator=generator, dtype=torch.int32, device=device)
+            if self.world_size > 1:
+                end = self.n_interactions * self.world_size
+                order = order[torch.arange(self.rank, end, self.world_size, device=device) % n]
+            self._order = epoch, order
+        return self._order[1]
+
+    def _generator(self, *keys: int) -> torch.Generator:
+        return torch.Generator(self.users.device).manual_seed(derive_seed(self.seed, *keys))
+
+
+class TrainingStream(Stream[Batch]):
+    """Every positive with k fresh negatives."""
 
     def __init__(
         self,
@@ -56,55 +131,23 @@ class TrainingStream:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """Positives `users` [n], `items` [n], int32 or int64.
-
-        `batch_size` counts examples, P * (1 + negatives).
-        """
-        self.users, self.items, self.unseen = users, items, unseen
-        self.negatives, self.seed = negatives, seed
-        self.rank, self.world_size = rank, world_size
-        self.positives_per_batch = max(1, batch_size // (1 + negatives))
-        self.n_positives = -(-len(users) // world_size)
-        # DDP synchronizes gradients once a call
-        self.steps_per_call = STEPS_PER_CALL if world_size == 1 else 1
-        self.steps_per_block = max(1, POSITIVES_PER_BLOCK // self.positives_per_batch)
-        self.epoch = 0
-        self._order: tuple[int, Tensor] | None = None
+        """`batch_size` counts examples, P * (1 + negatives)."""
+        per_batch = max(1, batch_size // (1 + negatives))
+        super().__init__(users, items, per_batch, seed, rank, world_size)
+        self.unseen, self.negatives = unseen, negatives
+        self.rows_read = per_batch * (2 + negatives)
+        self.steps_per_block = max(1, POSITIVES_PER_BLOCK // per_batch)
         self._block: tuple[tuple[int, int], Batch] | None = None
 
-    @property
-    def sampler(self) -> TrainingStream:
-        """Lightning calls `set_epoch` on a loader's sampler before every epoch."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    @property
-    def n_steps(self) -> int:
-        """Steps an epoch."""
-        return -(-self.n_positives // self.positives_per_batch)
-
-    def __len__(self) -> int:
-        """How many lists of batches an epoch has."""
-        return -(-self.n_steps // self.steps_per_call)
-
-    def __iter__(self) -> Iterator[list[Batch]]:
-        # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
-        for first in range(0, self.n_steps, self.steps_per_call):
-            last = min(first + self.steps_per_call, self.n_steps)
-            yield [self.batch(self.epoch, step) for step in range(first, last)]
-
     def batch(self, epoch: int, step: int) -> Batch:
-        """The batch of that step; the last of an epoch may be smaller."""
         block, offset = divmod(step, self.steps_per_block)
         users, items = self._draw_block(epoch, block)
-        part = slice(offset * self.positives_per_batch, (offset + 1) * self.positives_per_batch)
+        part = slice(offset * self.per_batch, (offset + 1) * self.per_batch)
         return Batch(users[part], items[part])
 
     def _draw_block(self, epoch: int, block: int) -> Batch:
         if self._block is None or self._block[0] != (epoch, block):
-            size = self.steps_per_block * self.positives_per_batch
+            size = self.steps_per_block * self.per_batch
             chosen = self._epoch_order(epoch)[block * size : (block + 1) * size]
             users = self.users.index_select(0, chosen).long()
             positives = self.items.index_select(0, chosen).long()
@@ -114,17 +157,27 @@ class TrainingStream:
             self._block = (epoch, block), batch
         return self._block[1]
 
-    def _epoch_order(self, epoch: int) -> Tensor:
-        """This rank's positions in the epoch's permutation, which all ranks draw alike."""
-        if self._order is None or self._order[0] != epoch:
-            n, device = len(self.users), self.users.device
-            generator = self._generator(epoch)
-            order = torch.randperm(n, generator=generator, dtype=torch.int32, device=device)
-            if self.world_size > 1:
-                end = self.n_positives * self.world_size
-                order = order[torch.arange(self.rank, end, self.world_size, device=device) % n]
-            self._order = epoch, order
-        return self._order[1]
 
-    def _generator(self, *keys: int) -> torch.Generator:
-        return torch.Generator(self.users.device).manual_seed(derive_seed(self.seed, *keys))
+class RatingStream(Stream[RatingBatch]):
+    """Every rating, `batch_size` a step; no negatives."""
+
+    def __init__(
+        self,
+        users: Tensor,
+        items: Tensor,
+        ratings: Tensor,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """`ratings` float32 [n]."""
+        super().__init__(users, items, batch_size, seed, rank, world_size)
+        self.ratings = ratings
+        self.rows_read = 2 * batch_size
+
+    def batch(self, epoch: int, step: int) -> RatingBatch:
+        chosen = self._epoch_order(epoch)[step * self.per_batch : (step + 1) * self.per_batch]
+        users = self.users.index_select(0, chosen).long()
+        items = self.items.index_select(0, chosen).long()
+        return RatingBatch(users, items, self.ratings.index_select(0, chosen))

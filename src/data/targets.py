@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
 from src.data.slices import positions
 
@@ -40,14 +41,45 @@ class CatalogueBatch(NamedTuple):
     """bool [P, n_items]: the user's interactions in any part, targets included."""
 
 
-class CandidateTargets:
+class PartTargets:
+    """The targets of one part, and what their metrics need to know of the data."""
+
+    def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
+        data, split = prepared.part(part), prepared.split
+        self.n_users, self.n_items = prepared.n_users, prepared.n_items
+        self.rows = self._order(data.users)
+        """int64 [T]: which row of the part each target is."""
+        self.users = _to(device, data.users[self.rows])
+        """int64 [T]"""
+        self.targets = _to(device, data.items[self.rows])
+        """int64 [T]"""
+        self.ratings = None
+        """float32 [T] where the data has any."""
+        if data.ratings is not None:
+            self.ratings = torch.from_numpy(data.ratings[self.rows]).to(device)
+        self._parts = (split.train, split.validation, split.test)
+        known = [np.bincount(p.users, minlength=self.n_users) for p in self._parts]
+        self.known_counts = _to(device, np.sum(known, axis=0))
+        """int64 [n_users]: interactions in any part."""
+        popularity = np.bincount(split.train.items, minlength=self.n_items)
+        self.popularity = _to(device, popularity)
+        """int64 [n_items]: interactions in training."""
+
+    def _order(self, users: IntArray) -> IntArray:
+        return np.arange(len(users))
+
+    @property
+    def n_unseen(self) -> Tensor:
+        """How many items each target's user never interacted with: int64 [T]."""
+        return self.n_items - self.known_counts[self.users]
+
+
+class CandidateTargets(PartTargets):
     """Iterable of CandidateBatch over one part, in the order of its rows."""
 
     def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
+        super().__init__(prepared, part, device)
         assert prepared.candidates is not None
-        data = prepared.part(part)
-        self.users = _to(device, data.users)
-        self.targets = _to(device, data.items)
         self.items = torch.cat(
             [self.targets[:, None], _to(device, prepared.candidates[part])], dim=1
         )
@@ -65,24 +97,20 @@ class CandidateTargets:
         return (CandidateBatch(users, items) for users, items in batches)
 
 
-class CatalogueTargets:
-    """Iterable of CatalogueBatch over one part; `users` and `targets` list its rows in order."""
+class CatalogueTargets(PartTargets):
+    """Iterable of CatalogueBatch over one part, user by user."""
 
     def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
-        data = prepared.part(part)
-        order = np.argsort(data.users, kind="stable")
-        self.users = _to(device, data.users[order])
-        self.targets = _to(device, data.items[order])
+        super().__init__(prepared, part, device)
         self.unique_users, self.counts = torch.unique_consecutive(self.users, return_counts=True)
-        self.n_items = prepared.n_items
-        split = prepared.split
-        parts = (split.train, split.validation, split.test)
-        users = _to(device, np.concatenate([p.users for p in parts]))
-        self.known_items = _to(device, np.concatenate([p.items for p in parts]))[users.argsort()]
-        known_counts = torch.bincount(users, minlength=prepared.n_users)
-        self.known_ends = known_counts.cumsum(0)
-        self.known_starts = self.known_ends - known_counts
+        users = _to(device, np.concatenate([p.users for p in self._parts]))
+        items = _to(device, np.concatenate([p.items for p in self._parts]))
+        self.known_items = items[users.argsort()]
+        self.known_starts = self.known_counts.cumsum(0) - self.known_counts
         self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
+
+    def _order(self, users: IntArray) -> IntArray:
+        return np.argsort(users, kind="stable")
 
     def __len__(self) -> int:
         return -(-len(self.unique_users) // self.users_per_batch)
@@ -100,8 +128,7 @@ class CatalogueTargets:
             yield CatalogueBatch(users, rows, targets, self._known(users))
 
     def _known(self, users: Tensor) -> Tensor:
-        starts = self.known_starts[users]
-        rows, places = positions(starts, self.known_ends[users] - starts)
+        rows, places = positions(self.known_starts[users], self.known_counts[users])
         known = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
         known[rows, self.known_items[places]] = True
         return known

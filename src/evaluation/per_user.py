@@ -1,34 +1,44 @@
-"""Per-target results on disk, for paired tests and error analysis."""
+"""Results by user and by target on disk, for paired tests and error analysis."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.evaluation.metrics import metrics_at
 
 
 def write_per_user(
-    file: Path,
-    part: Interactions,
-    users: Tensor,
-    items: Tensor,
-    ranks: Tensor,
-    ks: Sequence[int],
+    file: Path, user_ids: NDArray[Any], users: Tensor, metrics: dict[str, Tensor]
 ) -> None:
-    """One Parquet row a target: raw user id, raw item id, rank, and every metric.
+    """One Parquet row a user: its raw id as "user", and every metric.
 
-    users, items and ranks are int64 [T]; `part` knows the raw ids.
+    user_ids [n_users]: all raw ids; users int64 [U], and each metric [U].
     """
-    columns = {
-        "user": np.asarray(part.user_ids)[users.cpu().numpy()],
-        "item": np.asarray(part.item_ids)[items.cpu().numpy()],
-        "rank": ranks.cpu().numpy(),
-    }
-    metrics = {name: values.cpu().numpy() for name, values in metrics_at(ranks, ks).items()}
-    pd.DataFrame({**columns, **metrics}).to_parquet(file, index=False)
+    _write(file, {"user": _raw(user_ids, users)}, metrics)
+
+
+def write_ranks(
+    file: Path, part: Interactions, users: Tensor, items: Tensor, ranks: dict[str, Tensor]
+) -> None:
+    """One Parquet row a target: its raw ids as "user" and "item", and every kind of rank.
+
+    users and items are int64 [T], and so is each of `ranks`; `part` knows the raw ids.
+    """
+    ids = {"user": _raw(part.user_ids, users), "item": _raw(part.item_ids, items)}
+    _write(file, ids, ranks)
+
+
+def _raw(ids: NDArray[Any], index: Tensor) -> NDArray[Any]:
+    # a plain array, also of memory-mapped ids
+    return np.asarray(ids)[index.cpu().numpy()]
+
+
+def _write(file: Path, ids: dict[str, NDArray[Any]], columns: dict[str, Tensor]) -> None:
+    values = {name: column.cpu().numpy() for name, column in columns.items()}
+    pd.DataFrame({**ids, **values}).to_parquet(file, index=False)

@@ -19,6 +19,9 @@ class Fitted(Recommender):
     iterative = False
     """Whether `fit` is one sweep of many, each judged like an epoch, instead of everything."""
 
+    rates = False
+    """Whether it predicts ratings where `train` has them."""
+
     def fit(self, train: Interactions) -> None:
         """Learns from the training part, on the CPU; called once, or for every sweep.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 import torch
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from torch import Tensor, nn
 
 from src.errors import UserError
@@ -142,7 +142,10 @@ class NeuMF(NCF):
         num_layers: NumLayers = 3,
         layers: Layers | None = None,
         dropout: Dropout = 0.0,
+        out_size: Annotated[int, Ge(2), MultipleOf(2)] | None = None,
     ) -> None:
+        """`out_size`: predictive factors of both branches together, instead of `factors` each."""
+        factors = factors if out_size is None else out_size // 2
         widths = tower(factors, num_layers, layers)
         branches = {"gmf": GMFBranch(factors), "mlp": MLPBranch(widths, dropout)}
         super().__init__(n_users, n_items, branches)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from src.data.stream import TrainingStream
+from src.data.stream import Stream
+from src.training.judging import Judge
 from src.training.module import RecommenderModule
 
 Epoch = dict[str, float]
+
+# The metrics that lines, bars and curves show, where they were measured
+SHOWN = ("rmse", "hr@10", "ndcg@10")
 
 
 class EpochHistory(Callback):
@@ -28,20 +32,17 @@ class EpochHistory(Callback):
         self._started = time.perf_counter()
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        # reading the loss waits for the device, so that the clock does not run ahead of it
-        assert isinstance(module, RecommenderModule)
-        module.running_loss()
+        if isinstance(module, RecommenderModule):
+            # reading the loss waits for the device, so that the clock does not run ahead of it
+            module.running_loss()
         self._trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        assert isinstance(module, RecommenderModule)
-        train_seconds = self._trained - self._started
-        examples = module.n_examples * trainer.world_size
+        assert isinstance(module, Judge)
+        seconds = self._trained - self._started
         epoch: Epoch = {
-            "train/loss": module.running_loss(),
-            "train/seconds": train_seconds,
-            "train/examples_per_second": examples / train_seconds,
-            "train/lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **module.epoch_figures(seconds),
+            "train/seconds": seconds,
             "eval/seconds": time.perf_counter() - self._trained,
         }
         module.log_dict(epoch)
@@ -62,14 +63,14 @@ class EpochBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        assert isinstance(pl_module, RecommenderModule)
+        assert isinstance(pl_module, Judge)
         shown = {
             name.replace("/", " "): f"{value:.4f}"
             for name, value in pl_module.judged.items()
-            if name.endswith(("/hr@10", "/ndcg@10"))
+            if name.split("/")[1] in SHOWN
         }
         # on a GPU, reading the running loss would make the host wait for it
-        if pl_module.device.type == "cpu":
+        if isinstance(pl_module, RecommenderModule) and pl_module.device.type == "cpu":
             shown["loss"] = f"{pl_module.running_loss():.4f}"
         return {**shown}
 
@@ -79,8 +80,8 @@ class EpochBar(TQDMProgressBar):
         number = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
         self.train_progress_bar.set_description(f"epoch {number}")
         # Lightning counts lists of batches; shown are batches
-        stream = cast("TrainingStream", trainer.train_dataloader)
-        self.train_progress_bar.unit_scale = stream.steps_per_call
+        if isinstance(trainer.train_dataloader, Stream):
+            self.train_progress_bar.unit_scale = trainer.train_dataloader.steps_per_call
 
     def on_train_end(self, *args: Any) -> None:
         """The lines above say it all by then."""
@@ -96,20 +97,15 @@ class EpochBar(TQDMProgressBar):
         return Tqdm(disable=True)
 
 
-def _line(epoch: Epoch, max_epochs: int | None, module: RecommenderModule) -> str:
+def _line(epoch: Epoch, max_epochs: int | None, module: Judge) -> str:
     part = module.judged_part
-    judged = [
-        f"{part} {name.upper()} {epoch[f'{part}/{name}']:.4f}" for name in ("hr@10", "ndcg@10")
-    ]
-    return "  ".join(
-        [
-            f"epoch {int(epoch['epoch']) + 1:>2}/{max_epochs}",
-            f"loss {epoch['train/loss']:.4f}",
-            *judged,
-            f"{epoch['train/seconds']:.1f} s",
-            f"{epoch['train/examples_per_second'] / 1e3:,.0f}k examples/s",
-        ]
-    )
+    shown = [name for name in SHOWN if f"{part}/{name}" in epoch]
+    words = [f"{part} {name.upper()} {epoch[f'{part}/{name}']:.4f}" for name in shown]
+    words.append(f"{epoch['train/seconds']:.1f} s")
+    if "train/loss" in epoch:
+        words.insert(0, f"loss {epoch['train/loss']:.4f}")
+        words.append(f"{epoch['train/examples_per_second'] / 1e3:,.0f}k examples/s")
+    return "  ".join([f"epoch {int(epoch['epoch']) + 1:>2}/{max_epochs}", *words])
 
 
 def _print_above_bar(trainer: pl.Trainer, line: str) -> None:

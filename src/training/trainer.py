@@ -14,9 +14,11 @@ import torch
 from annotated_types import Ge
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
+from threadpoolctl import threadpool_limits
 
 from src.errors import UserError
 from src.training.callbacks import EpochBar, EpochHistory
+from src.training.judging import lower_is_better
 
 
 def make_trainer(
@@ -49,10 +51,11 @@ def make_trainer(
         enable_version_counter=False,
     )
     # Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed
-    best, last = keep(filename="best", monitor=monitor, mode="max"), keep(filename="last")
+    mode = "min" if lower_is_better(monitor) else "max"
+    best, last = keep(filename="best", monitor=monitor, mode=mode), keep(filename="last")
     callbacks: list[pl.Callback] = [EpochHistory(), best, last]
     if patience is not None:
-        callbacks.append(EarlyStopping(monitor, mode="max", patience=patience))
+        callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
     if on_terminal:
         callbacks.append(EpochBar(refresh_rate=4, leave=False))
     return pl.Trainer(
@@ -73,9 +76,10 @@ def make_trainer(
 
 
 def set_up_cpu(threads: int | None) -> None:
-    """How torch is to compute on the CPU; None leaves the number of threads to it."""
+    """How torch, numpy and scipy are to compute on the CPU; None leaves the threads to them."""
     if threads is not None:
         torch.set_num_threads(threads)
+        threadpool_limits(threads)
     # the momentum of rows seldom read fades into denormals, which CPUs handle 50 times slower
     torch.set_flush_denormal(True)
 
@@ -104,4 +108,5 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*returned `None`, this fit will run with no opt.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own, torch 2.13

@@ -2,12 +2,26 @@ from __future__ import annotations
 
 from math import inf, log2, nan
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import label_ranking_average_precision_score, ndcg_score, roc_auc_score
+from torch import Tensor
+from torchmetrics.retrieval import (
+    RetrievalAUROC,
+    RetrievalHitRate,
+    RetrievalMAP,
+    RetrievalMRR,
+    RetrievalNormalizedDCG,
+    RetrievalPrecision,
+    RetrievalRecall,
+)
 
-from src.evaluation.metrics import mean_over_users, metrics_at, ranks
+from src.evaluation.metrics import metrics_at, per_user, ranks
+
+LISTWISE = ("hr", "ndcg", "mrr", "map", "precision", "recall", "f1")
 
 
 def rank(target: float, candidates: list[float], masked: list[bool] | None = None) -> int:
@@ -66,28 +80,7 @@ def test_rank_is_the_last_of_equals_in_a_sorted_list(target: int, candidates: li
     assert rank(float(target), [float(score) for score in candidates]) == expected
 
 
-@pytest.mark.parametrize("value", [0.0, -3.5, nan])
-def test_a_constant_model_scores_0(value: float) -> None:
-    found = ranks(torch.full((7,), value), torch.full((7, 99), value))
-    assert found.tolist() == [100] * 7
-    assert all((values == 0).all() for values in metrics_at(found, [1, 5, 10, 20]).values())
-
-
-def test_a_perfect_model_scores_1() -> None:
-    found = ranks(torch.ones(7), torch.zeros(7, 99))
-    assert found.tolist() == [1] * 7
-    assert all((values == 1).all() for values in metrics_at(found, [1, 5, 10, 20]).values())
-
-
-def test_a_random_model_scores_k_in_100() -> None:
-    generator = torch.Generator().manual_seed(0)
-    scores = torch.rand(40_000, 100, generator=generator)
-    found = metrics_at(ranks(scores[:, 0], scores[:, 1:]), [1, 5, 10, 20])
-    for k in (1, 5, 10, 20):
-        five_errors = 5 * (k / 100 * (1 - k / 100) / 40_000) ** 0.5
-        assert found[f"hr@{k}"].mean().item() == pytest.approx(k / 100, abs=five_errors)
-        ideal = sum(1 / log2(place + 1) for place in range(1, k + 1)) / 100
-        assert found[f"ndcg@{k}"].mean().item() == pytest.approx(ideal, abs=five_errors)
+# one relevant item
 
 
 def test_metrics_of_known_ranks() -> None:
@@ -110,22 +103,260 @@ def test_several_cutoffs_in_one_pass() -> None:
     assert found["ndcg@1"].tolist() == [1, 0, 0]
 
 
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=20))
-def test_metrics_are_ordered(found: list[int]) -> None:
-    metrics = metrics_at(torch.tensor(found), [5, 10])
-    for k in (5, 10):
-        hr, ndcg, mrr = (metrics[f"{name}@{k}"] for name in ("hr", "ndcg", "mrr"))
-        assert (hr >= ndcg).all()
-        assert (ndcg >= mrr).all()
-    assert (metrics["ndcg@10"] >= metrics["ndcg@5"]).all()
+def test_metrics_of_estimated_ranks() -> None:
+    found = metrics_at(torch.tensor([1.5, 2.0, 2.5], dtype=torch.float64), [2])
+    assert found["hr@2"].tolist() == [1, 1, 0]
+    assert found["ndcg@2"].tolist() == pytest.approx([0.756470797366, 0.630929753571, 0])
+    assert found["mrr@2"].tolist() == pytest.approx([2 / 3, 1 / 2, 0])
 
 
-def test_one_target_each_is_the_plain_mean() -> None:
-    values = torch.tensor([1.0, 0.0, 0.5, 0.0], dtype=torch.float64)
-    assert mean_over_users(values, torch.tensor([7, 0, 3, 5])) == 0.375
+def test_a_random_model_scores_k_in_100() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.rand(40_000, 100, generator=generator)
+    found = metrics_at(ranks(scores[:, 0], scores[:, 1:]), [1, 5, 10, 20])
+    for k in (1, 5, 10, 20):
+        five_errors = 5 * (k / 100 * (1 - k / 100) / 40_000) ** 0.5
+        assert found[f"hr@{k}"].mean().item() == pytest.approx(k / 100, abs=five_errors)
+        ideal = sum(1 / log2(place + 1) for place in range(1, k + 1)) / 100
+        assert found[f"ndcg@{k}"].mean().item() == pytest.approx(ideal, abs=five_errors)
 
 
-def test_users_count_alike_however_many_targets_they_have() -> None:
-    values = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.5, 0.0], dtype=torch.float64)
-    users = torch.tensor([0, 2, 2, 2, 5, 2])
-    assert mean_over_users(values, users) == pytest.approx((1 + 0.25 + 0.5) / 3)
+# users with one target or several
+
+# User 7 has targets of ranks 1, 2 and 9 among 10 negatives, user 3 one of rank 4 among 8
+USERS = torch.tensor([7, 3, 7, 7])
+RANKS = torch.tensor([9, 4, 1, 2])
+N_NEGATIVES = torch.tensor([10, 8, 10, 10])
+
+
+def test_targets_in_one_list() -> None:
+    """User 7's are at positions 1, 3 and 11."""
+    users, found = per_user(USERS, RANKS, N_NEGATIVES, [2, 5], together=True)
+    assert users.tolist() == [3, 7]
+    assert list(found) == [f"{name}@{k}" for k in (2, 5) for name in LISTWISE] + ["auc"]
+    assert all(values.dtype == torch.float64 for values in found.values())
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "hr@2": [0, 1],
+        "ndcg@2": pytest.approx([0, 1 / 1.6309297535714573]),
+        "mrr@2": [0, 1],
+        "map@2": [0, 1 / 2],
+        "precision@2": [0, 1 / 2],
+        "recall@2": pytest.approx([0, 1 / 3]),
+        "f1@2": pytest.approx([0, 0.4]),
+        "hr@5": [1, 1],
+        "ndcg@5": pytest.approx([0.43067655807339306, 1.5 / 2.1309297535714573]),
+        "mrr@5": [1 / 4, 1],
+        "map@5": pytest.approx([1 / 4, (1 + 2 / 3) / 3]),
+        "precision@5": pytest.approx([1 / 5, 2 / 5]),
+        "recall@5": pytest.approx([1, 2 / 3]),
+        "f1@5": pytest.approx([1 / 3, 1 / 2]),
+        "auc": pytest.approx([5 / 8, (1 + 0.9 + 0.2) / 3]),
+    }
+
+
+def test_targets_each_among_candidates_of_its_own() -> None:
+    """At positions 1, 2 and 9 of three lists; metrics are averaged over them."""
+    users, found = per_user(USERS, RANKS, N_NEGATIVES, [2, 5], together=False)
+    assert users.tolist() == [3, 7]
+    assert list(found) == [f"{name}@{k}" for k in (2, 5) for name in LISTWISE] + ["auc"]
+    assert {name: values[1].item() for name, values in found.items() if "@2" not in name} == {
+        "hr@5": pytest.approx(2 / 3),
+        "ndcg@5": pytest.approx(1.6309297535714573 / 3),
+        "mrr@5": pytest.approx(1 / 2),
+        "map@5": pytest.approx(1 / 2),
+        "precision@5": pytest.approx(2 / 15),
+        "recall@5": pytest.approx(2 / 3),
+        "f1@5": pytest.approx(2 / 9),
+        "auc": pytest.approx((1 + 0.9 + 0.2) / 3),
+    }
+    alone = per_user(USERS[1:2], RANKS[1:2], N_NEGATIVES[1:2], [2, 5], together=True)[1]
+    assert all(found[name][0] == alone[name] for name in found)
+
+
+def test_targets_of_equal_rank_follow_each_other() -> None:
+    found = per_user(torch.zeros(2).long(), torch.tensor([2, 2]), torch.tensor([9, 9]), [3], True)
+    assert found[1]["map@3"].tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2])
+    assert found[1]["mrr@3"].tolist() == [1 / 2]
+
+
+def test_more_targets_than_places() -> None:
+    """Positions 1, 2 and 4 of four targets, the best two places taken: all but recall and F1."""
+    n = torch.full((4,), 20)
+    found = per_user(torch.zeros(4).long(), torch.tensor([1, 1, 2, 20]), n, [2], True)[1]
+    values = {name: value.item() for name, value in found.items()}
+    perfect = ("hr@2", "ndcg@2", "mrr@2", "map@2", "precision@2")
+    assert all(values[name] == 1 for name in perfect)
+    assert values["recall@2"] == 1 / 2
+    assert values["f1@2"] == pytest.approx(2 / 3)
+
+
+def test_a_target_without_negatives_is_first() -> None:
+    for together in (True, False):
+        one = torch.ones(1, dtype=torch.long)
+        found = per_user(one, one, one - 1, [1, 3], together)[1]
+        assert found["auc"].tolist() == [1]
+        assert found["ndcg@3"].tolist() == [1]
+
+
+def test_no_targets_at_all() -> None:
+    none = torch.empty(0, dtype=torch.long)
+    for together in (True, False):
+        users, found = per_user(none, none, none, [1, 10], together)
+        assert users.shape == found["f1@10"].shape == found["auc"].shape == (0,)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.5, nan])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_constant_model_scores_0(value: float, together: bool) -> None:
+    found = ranks(torch.full((7,), value), torch.full((7, 99), value))
+    assert found.tolist() == [100] * 7
+    users = torch.tensor([0, 0, 0, 1, 1, 2, 3])
+    metrics = per_user(users, found, torch.full((7,), 99), [1, 5, 10, 20], together)[1]
+    assert all((values == 0).all() for values in metrics.values())
+
+
+def test_a_perfect_model_scores_1() -> None:
+    found = ranks(torch.ones(6), torch.zeros(6, 99))
+    assert found.tolist() == [1] * 6
+    # user 0 has one target, user 1 has five
+    users, n = torch.tensor([0, 1, 1, 1, 1, 1]), torch.full((6,), 99)
+    together = per_user(users, found, n, [1, 5, 10], together=True)[1]
+    apart = per_user(users, found, n, [1, 5, 10], together=False)[1]
+    for k in (1, 5, 10):
+        for name in ("hr", "ndcg", "mrr", "map"):
+            assert together[f"{name}@{k}"].tolist() == apart[f"{name}@{k}"].tolist() == [1, 1]
+    assert together["auc"].tolist() == apart["auc"].tolist() == [1, 1]
+    # these are 1 only where there are as many targets as places
+    assert together["precision@1"].tolist() == apart["precision@1"].tolist() == [1, 1]
+    assert together["precision@5"].tolist() == [1 / 5, 1]
+    assert together["f1@5"].tolist() == pytest.approx([1 / 3, 1])
+    assert together["recall@5"].tolist() == apart["recall@5"].tolist() == [1, 1]
+    assert together["recall@1"].tolist() == [1, 1 / 5]
+
+
+# laws
+
+N = 30
+targets = st.lists(st.tuples(st.integers(0, 5), st.integers(1, N + 1)), min_size=1, max_size=25)
+
+
+def judge(rows: list[tuple[int, int]], together: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    users, found = torch.tensor(rows).unbind(1)
+    return per_user(users, found, torch.full_like(users, N), [1, 3, 10], together)
+
+
+@given(targets, st.booleans())
+def test_metrics_are_ordered(rows: list[tuple[int, int]], together: bool) -> None:
+    users, found = judge(rows, together)
+    assert users.tolist() == sorted({user for user, _ in rows})
+    for values in found.values():
+        assert (values >= 0).all()
+        assert (values <= 1 + 1e-15).all()
+    for k in (1, 3, 10):
+        hr, ndcg, mrr, mean_precision, precision, recall, f1 = (
+            found[f"{name}@{k}"] for name in LISTWISE
+        )
+        for values in (ndcg, mrr, mean_precision, precision, recall):
+            assert (values <= hr + 1e-15).all()
+        assert (mean_precision <= torch.maximum(precision, recall) + 1e-15).all()
+        assert (f1 <= torch.maximum(precision, recall) + 1e-15).all()
+        assert (f1 >= precision.minimum(recall) - 1e-15).all()
+    for name in ("hr", "mrr", "recall"):
+        assert (found[f"{name}@10"] >= found[f"{name}@3"]).all()
+
+
+@given(targets, st.randoms(use_true_random=False), st.booleans())
+def test_the_order_of_targets_does_not_matter(
+    rows: list[tuple[int, int]], random: object, together: bool
+) -> None:
+    shuffled = list(rows)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    for one, other in zip(judge(rows, together)[1].values(), judge(shuffled, together)[1].values()):
+        assert torch.equal(one, other)
+
+
+@given(st.lists(st.integers(1, N + 1), min_size=1, max_size=20))
+def test_with_one_target_each_both_ways_agree(found: list[int]) -> None:
+    rows = list(enumerate(found))
+    together, apart = judge(rows, True)[1], judge(rows, False)[1]
+    assert all(torch.equal(together[name], apart[name]) for name in together)
+    for name, values in metrics_at(torch.tensor(found), [1, 3, 10]).items():
+        torch.testing.assert_close(together[name], values)
+    for k in (1, 3, 10):
+        assert torch.equal(together[f"recall@{k}"], together[f"hr@{k}"])
+        torch.testing.assert_close(together[f"map@{k}"], together[f"mrr@{k}"])
+        assert (together[f"hr@{k}"] >= together[f"ndcg@{k}"]).all()
+        assert (together[f"ndcg@{k}"] >= together[f"mrr@{k}"]).all()
+
+
+# against other libraries, which are given every score
+
+N_USERS, N_ITEMS = 40, 25
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Scores [N_USERS, N_ITEMS] without ties, which items are targets, and our metrics."""
+    generator = torch.Generator().manual_seed(3)
+    # between 0 and 1: torchmetrics recommends no other items, and squeezes other scores into ties
+    scores = torch.rand(N_USERS, N_ITEMS, generator=generator).argsort(1).double()
+    scores = (scores + 1) / (N_ITEMS + 1)
+    relevant = torch.rand(N_USERS, N_ITEMS, generator=generator) < 0.2
+    relevant[:, 0] |= ~relevant.any(1)
+    users, items = relevant.nonzero(as_tuple=True)
+    found = ranks(scores[users, items], scores[users], relevant[users])
+    n_negatives = (~relevant).sum(1)[users]
+    # some users have more targets than places
+    assert relevant.sum(1).min() == 1
+    assert relevant.sum(1).max() > 5
+    metrics = per_user(users, found, n_negatives, [1, 5, 10, N_ITEMS], together=True)[1]
+    return scores, relevant, metrics
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, N_ITEMS])
+def test_torchmetrics_agrees(
+    catalogue: tuple[Tensor, Tensor, dict[str, Tensor]], k: int
+) -> None:
+    scores, relevant, found = catalogue
+    theirs = {
+        "hr": RetrievalHitRate(top_k=k),
+        "ndcg": RetrievalNormalizedDCG(top_k=k),
+        "mrr": RetrievalMRR(top_k=k),
+        "precision": RetrievalPrecision(top_k=k),
+        "recall": RetrievalRecall(top_k=k),
+    }
+    index = torch.arange(N_USERS)[:, None].expand(N_USERS, N_ITEMS)
+    for name, metric in theirs.items():
+        expected = metric(scores.flatten().float(), relevant.flatten(), index.flatten()).item()
+        assert found[f"{name}@{k}"].mean().item() == pytest.approx(expected, abs=1e-6), name
+    auc = RetrievalAUROC()(scores.flatten().float(), relevant.flatten(), index.flatten())
+    assert found["auc"].mean().item() == pytest.approx(auc.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, N_ITEMS])
+def test_torchmetrics_agrees_on_map(
+    catalogue: tuple[Tensor, Tensor, dict[str, Tensor]], k: int
+) -> None:
+    """It divides by the hits among the first k, which rewards finding fewer; we by min(m, k)."""
+    scores, relevant, found = catalogue
+    best = min(k, N_ITEMS)
+    hits = relevant.gather(1, scores.topk(best).indices).sum(1)
+    most = relevant.sum(1).clamp(max=k)
+    for user in range(N_USERS):
+        expected = RetrievalMAP(top_k=k)(
+            scores[user].float(), relevant[user], torch.zeros(N_ITEMS, dtype=torch.long)
+        )
+        ours = found[f"map@{k}"][user] * most[user]
+        assert ours.item() == pytest.approx((expected * hits[user]).item(), abs=1e-6)
+
+
+def test_sklearn_agrees(catalogue: tuple[Tensor, Tensor, dict[str, Tensor]]) -> None:
+    scores, relevant, found = (x if isinstance(x, dict) else x.numpy() for x in catalogue)
+    for k in (1, 5, 10, N_ITEMS):
+        expected = ndcg_score(relevant, scores, k=k, ignore_ties=True)
+        assert found[f"ndcg@{k}"].mean().item() == pytest.approx(expected, abs=1e-12)
+    # average precision without a cut-off
+    expected = label_ranking_average_precision_score(relevant, scores)
+    assert found[f"map@{N_ITEMS}"].mean().item() == pytest.approx(expected, abs=1e-12)
+    areas = [roc_auc_score(y, s) for y, s in zip(relevant, scores, strict=True)]
+    np.testing.assert_allclose(found["auc"].numpy(), areas, atol=1e-12)

@@ -7,7 +7,16 @@ import torch
 from torch.nn import functional
 
 from src.models.base import Loss
-from src.training.losses import BCE, Squared
+from src.training.losses import (
+    BCE,
+    BPR,
+    MSE,
+    WARP,
+    BalancedBCE,
+    Hinge,
+    SampledSoftmax,
+    Squared,
+)
 
 LOGITS = [[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]]
 
@@ -42,7 +51,69 @@ def test_squared_by_hand() -> None:
     assert Squared(negative_weight=0.1)(torch.tensor(LOGITS)).item() == pytest.approx(3.425 / 6)
 
 
-@pytest.mark.parametrize("loss", [BCE(), Squared(), Squared(negative_weight=0.1)])
+def softplus(x: float) -> float:
+    return math.log(1 + math.exp(x))
+
+
+def test_balanced_bce_by_hand() -> None:
+    positive = (softplus(-2) + softplus(0)) / 2
+    negative = (softplus(-1) + softplus(0.5) + softplus(3) + softplus(-2)) / 4
+    assert BalancedBCE()(torch.tensor(LOGITS)).item() == pytest.approx((positive + negative) / 2)
+
+
+def test_balanced_bce_is_bce_where_there_is_one_negative() -> None:
+    logits = torch.tensor(LOGITS)[:, :2]
+    torch.testing.assert_close(BalancedBCE()(logits), BCE()(logits))
+
+
+def test_bpr_by_hand() -> None:
+    expected = (softplus(-3) + softplus(-1.5) + softplus(3) + softplus(-2)) / 4
+    assert BPR()(torch.tensor(LOGITS)).item() == pytest.approx(expected)
+
+
+def test_hinge_by_hand() -> None:
+    # differences -3, -1.5, 3 and -2
+    assert Hinge()(torch.tensor(LOGITS)).item() == pytest.approx(4 / 4)
+    assert Hinge(margin=2.5)(torch.tensor(LOGITS)).item() == pytest.approx((1 + 5.5 + 0.5) / 4)
+
+
+def test_sampled_softmax_by_hand() -> None:
+    def log_share(row: list[float]) -> float:
+        return math.log(sum(math.exp(x) for x in row)) - row[0]
+
+    expected = (log_share(LOGITS[0]) + log_share(LOGITS[1])) / 2
+    assert SampledSoftmax()(torch.tensor(LOGITS)).item() == pytest.approx(expected)
+
+
+def test_warp_by_hand() -> None:
+    # row 0: none within the margin; row 1: the second (0 - 0.5 < 1), which leaves 100 // 2 items
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, -3.0, -0.5]])
+    expected = math.log(50) * (1 - 0.5) / 2
+    assert WARP(n_items=101)(logits).item() == pytest.approx(expected)
+
+
+def test_warp_weighs_nothing_where_the_estimate_is_the_first_rank() -> None:
+    assert WARP(n_items=3)(torch.tensor([[0.0, -5.0, 1.0]])).item() == 0
+
+
+def test_mse_by_hand() -> None:
+    assert MSE()(torch.tensor([3.0, 4.5]), torch.tensor([4.0, 4.0])).item() == 0.625
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        BCE(),
+        Squared(),
+        Squared(negative_weight=0.1),
+        BalancedBCE(),
+        BPR(),
+        Hinge(),
+        Hinge(margin=2.5),
+        WARP(n_items=50),
+        SampledSoftmax(),
+    ],
+)
 def test_gradient_is_autograds(loss: Loss) -> None:
     logits = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
     loss(logits).backward()

@@ -1,0 +1,37 @@
+"""Interactions as a sparse matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.interactions import Interactions, distinct_pairs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# Entries of a dense block of products: 64 MB of float32
+ENTRIES_PER_BLOCK = 1 << 24
+
+
+def interaction_matrix(data: Interactions) -> csr_matrix:
+    """1 where a user interacted with an item, float32 [n_users, n_items]; repeats count once."""
+    from scipy.sparse import csr_matrix
+
+    pairs = distinct_pairs(data.users, data.items, data.n_items)
+    users, items = np.divmod(pairs, data.n_items)
+    starts = np.searchsorted(users, np.arange(data.n_users + 1))
+    shape = (data.n_users, data.n_items)
+    return csr_matrix((np.ones(len(pairs), np.float32), items, starts), shape=shape)
+
+
+def products(left: csr_matrix, right: csr_matrix) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """`left @ right` in dense blocks of rows: which rows, and the block [rows, columns]."""
+    n_rows, n_columns = left.shape[0], right.shape[1]
+    step = max(1, ENTRIES_PER_BLOCK // n_columns)
+    for start in range(0, n_rows, step):
+        rows = slice(start, min(start + step, n_rows))
+        yield rows, (left[rows] @ right).toarray()

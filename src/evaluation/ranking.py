@@ -1,0 +1,109 @@
+"""From batches of targets to their ranks, and from these to all that is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, Targets
+from src.evaluation.estimates import estimates
+from src.evaluation.lists import list_metrics
+from src.evaluation.metrics import per_user, ranks
+from src.models import Recommender
+
+AT_CUTOFFS = ("hr", "ndcg", "mrr", "map", "precision", "recall", "f1")
+"""The per-user metrics that take a cutoff; AUC takes none."""
+
+
+class Scale(NamedTuple):
+    """The ratings there are; predictions are clipped to it."""
+
+    lowest: float
+    highest: float
+
+
+class Ranking:
+    """The ranks of one part's targets, batch by batch, and then everything that follows."""
+
+    def __init__(
+        self, targets: Targets, device: torch.device, scale: Scale | None, longest: int = 0
+    ) -> None:
+        """`longest`: how many of the best unseen items to keep for each user."""
+        self.targets, self.scale, self.longest = targets, scale, longest
+        self.catalogue = isinstance(targets, CatalogueTargets)
+        # at once: many small tensors among a model's large ones keep memory from being given back
+        n = len(targets.users)
+        self.ranks = torch.empty(n, dtype=torch.long, device=device)
+        """int64 [T], in the order of the targets."""
+        self.n_negatives = torch.empty(n, dtype=torch.long, device=device)
+        """int64 [T]: how many candidates each was ranked among."""
+        self.scores = torch.empty(n, device=device)
+        self.lists: list[Tensor] = []
+        self.seconds = 0.0
+        """Time spent on scoring and ranking."""
+        self._done = 0
+
+    @torch.no_grad()
+    def score(self, model: Recommender, batch: CandidateBatch | CatalogueBatch) -> None:
+        """Takes the batches in order."""
+        started = perf_counter()
+        if isinstance(batch, CandidateBatch):
+            scores = model(batch.users, batch.items)
+            # some released candidates list the target itself: it can't be ahead of itself
+            masked = batch.items[:, 1:] == batch.items[:, :1]
+            target, others = scores[:, 0], scores[:, 1:]
+        else:
+            every = model.score_all(batch.users)
+            masked = batch.known[batch.rows]
+            target, others = every[batch.rows, batch.targets], every[batch.rows]
+            if self.longest:
+                self.lists.append(self._best(every, batch, target))
+        part = slice(self._done, self._done + len(target))
+        self.ranks[part] = ranks(target, others, masked)
+        self.n_negatives[part] = (~masked).sum(1)
+        self.scores[part] = target
+        self._done += len(target)
+        self.seconds += perf_counter() - started
+
+    def _best(self, every: Tensor, batch: CatalogueBatch, target: Tensor) -> Tensor:
+        """The items recommended to each user, best first: int64 [P, longest], -1 where none."""
+        unseen = every.masked_fill(batch.known, -torch.inf)
+        unseen[batch.rows, batch.targets] = target
+        values, items = unseen.topk(min(self.longest, unseen.shape[1]))
+        return items.masked_fill(values == -torch.inf, -1)
+
+    def per_user(self, ks: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Users [U] and each one's metrics [U]."""
+        return per_user(self.targets.users, self.ranks, self.n_negatives, ks, self.catalogue)
+
+    def summarize(self, ks: Sequence[int]) -> dict[str, float]:
+        """Means over users; where ratings are predicted also their errors over all targets."""
+        means = {name: values.mean().item() for name, values in self.per_user(ks)[1].items()}
+        if self.scale is None or self.targets.ratings is None:
+            return means
+        errors = self.scores.clamp(*self.scale).double() - self.targets.ratings
+        return means | {
+            "rmse": errors.square().mean().sqrt().item(),
+            "mae": errors.abs().mean().item(),
+        }
+
+    def summarize_lists(self, ks: Sequence[int], vectors: Tensor | None) -> dict[str, float]:
+        """What tells apart the lists that users get; nothing where candidates were sampled."""
+        if not self.lists:
+            return {}
+        lists, targets = torch.cat(self.lists), self.targets
+        return list_metrics(lists, targets.popularity, targets.n_users, ks, vectors)
+
+    def estimate(self, ks: Sequence[int]) -> dict[str, float]:
+        """From sampled candidates, what ranking the whole catalogue would give."""
+        if self.catalogue:
+            return {}
+        by_target = estimates(self.ranks, self.n_negatives, self.targets.n_unseen, ks)
+        users = self.targets.users
+        n = torch.bincount(users)
+        sums = {name: torch.bincount(users, weights=v) for name, v in by_target.items()}
+        return {name: (v[n > 0] / n[n > 0]).mean().item() for name, v in sums.items()}

@@ -1,0 +1,131 @@
+"""Matrix factorization, plain and with the items of a user's history (SVD++)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+
+from src.data.interactions import Interactions
+from src.models.base import Loss, Recommender
+from src.models.history import History
+from src.models.ncf import Factors
+from src.models.table import Table
+
+InitStd = Annotated[float, Gt(0)]
+
+
+class MF(Recommender):
+    """b + b_u + b_i + <p_u, q_i> (Koren et al. 2009; Rendle et al. 2020, equation 1).
+
+    On ratings the global bias starts at their mean. One table holds the users' rows and then the
+    items', each its factors and then its bias.
+    """
+
+    explicit = True
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        factors: Factors = 64,
+        biases: bool = True,
+        init_std: InitStd = 0.1,
+        sparse: bool = False,
+    ) -> None:
+        """`sparse`: embedding gradients as sparse tensors, for optimizers that take them."""
+        super().__init__(n_users, n_items)
+        self.factors, self.biases = factors, biases
+        self.explicit = not sparse
+        self.table = Table(n_users + n_items, factors + biases, sparse=sparse)
+        nn.init.normal_(self.table.weight, std=init_std)
+        if biases:
+            with torch.no_grad():
+                self.table.weight[:, -1] = 0
+            self.bias = nn.Parameter(torch.zeros(()))
+
+    @torch.no_grad()
+    def observe(self, train: Interactions) -> None:
+        if self.biases and train.ratings is not None:
+            self.bias.fill_(float(train.ratings.mean()))
+
+    def user_rows(self, users: Tensor) -> Tensor:
+        return self.table(users)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        return self.table(items + self.n_users)
+
+    def item_vectors(self) -> Tensor:
+        return self.table.weight[self.n_users :, : self.factors]
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        user, item = self.user_rows(users), self.item_rows(items)
+        scores = (self._user_factors(users, user) * item[..., : self.factors]).sum(-1)
+        return scores + user[..., -1] + item[..., -1] + self.bias if self.biases else scores
+
+    def score_all(self, users: Tensor) -> Tensor:
+        user, item = self.user_rows(users), self.table.weight[self.n_users :]
+        scores = self._user_factors(users, user) @ item[:, : self.factors].t()
+        return scores + user[:, -1:] + item[:, -1] + self.bias if self.biases else scores
+
+    def _user_factors(self, users: Tensor, rows: Tensor) -> Tensor:
+        """What meets an item's factors, from the users' rows [..., width]."""
+        return rows[..., : self.factors]
+
+    @torch.no_grad()
+    def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
+        n_users, n_pairs = len(users), items.numel()
+        ids = torch.cat([users, items.reshape(-1) + self.n_users])
+        rows = self.table.read(ids)
+        user, item = rows[:n_users, None], rows[n_users:].view(*items.shape, -1)
+        logits = self._products(user, item).squeeze(1)
+        if self.biases:
+            logits = logits + user[..., -1] + item[..., -1] + self.bias
+
+        of_logits = loss.gradient(logits)
+        of_rows = torch.empty_like(rows)
+        of_user, of_item = of_rows[:n_users], of_rows[n_users:].view(item.shape)
+        # factors and bias alike; the biases' columns are then put right
+        torch.bmm(of_logits[:, None], item, out=of_user[:, None])
+        torch.mul(of_logits[..., None], user, out=of_item)
+        if self.biases:
+            of_user[:, -1] = of_logits.sum(1)
+            of_item[..., -1] = of_logits
+            self.bias.grad = of_logits.sum()
+        if l2:
+            of_user.add_(rows[:n_users], alpha=2 * l2 / n_users)
+            of_item.add_(item, alpha=2 * l2 / n_pairs)
+        self.table.set_gradient(ids, of_rows)
+        return loss(logits)
+
+    def _products(self, user: Tensor, item: Tensor) -> Tensor:
+        """Inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""
+        return user[..., : self.factors] @ item[..., : self.factors].transpose(1, 2)
+
+
+class SVDpp(MF):
+    """SVD++: the user's factors plus those of the items in its history (Koren 2008, equation 15).
+
+    b + b_u + b_i + <q_i, p_u + |N(u)|^-1/2 Σ_{j in N(u)} y_j>, N(u) the items of u in training.
+    """
+
+    def __init__(
+        self, n_users: int, n_items: int, factors: Factors = 20, init_std: InitStd = 0.1
+    ) -> None:
+        super().__init__(n_users, n_items, factors, biases=True, init_std=init_std)
+        self.explicit = False
+        self.history = History(n_users)
+        self.implicit = nn.Parameter(torch.empty(n_items, factors))
+        nn.init.normal_(self.implicit, std=init_std)
+
+    def observe(self, train: Interactions) -> None:
+        super().observe(train)
+        self.history.observe(train)
+
+    def _user_factors(self, users: Tensor, rows: Tensor) -> Tensor:
+        different, where = users.unique(return_inverse=True)
+        scale = self.history.counts(different).clamp(min=1).to(rows.dtype).rsqrt()
+        implicit = self.history.sum_rows(different, self.implicit) * scale[:, None]
+        return rows[..., : self.factors] + implicit[where]

@@ -1,0 +1,58 @@
+"""What to compare with: recommendations that know no taste."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from src.data.interactions import Interactions
+from src.models.fitted import Fitted
+
+
+class ItemPop(Fitted):
+    """Most popular: an item's score is its number of training interactions."""
+
+    counts: Tensor
+    """float [n_items]"""
+
+    def __init__(self, n_users: int, n_items: int) -> None:
+        super().__init__(n_users, n_items)
+        self.store(counts=torch.zeros(n_items))
+
+    def fit(self, train: Interactions) -> None:
+        items = torch.from_numpy(train.items).long()
+        self.store(counts=torch.bincount(items, minlength=self.n_items).float())
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        users, items = torch.broadcast_tensors(users, items)
+        return self.counts[items]
+
+
+class Random(Fitted):
+    """Scores that look drawn uniformly from [0, 1): a hash of the run's seed, the user and the item.
+
+    So a pair keeps its score, without a table of all pairs.
+    """
+
+    seed: Tensor
+    """int64, below 2^32."""
+
+    def __init__(self, n_users: int, n_items: int) -> None:
+        super().__init__(n_users, n_items)
+        self.store(seed=torch.zeros((), dtype=torch.long))
+
+    def fit(self, train: Interactions) -> None:
+        self.store(seed=torch.randint(1 << 32, ()))
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        hashed = _mixed(_mixed(_mixed(self.seed) ^ users) ^ items)
+        # the upper 24 bits: all that a float32 can tell apart
+        return (hashed >> 8) / (1 << 24)
+
+
+def _mixed(words: Tensor) -> Tensor:
+    """MurmurHash3's final mix of 32-bit words, which are held in int64 (Appleby 2011)."""
+    # a product's lower 32 bits are right even where 64 bits overflow
+    words = ((words ^ (words >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    words = ((words ^ (words >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+    return words ^ (words >> 16)

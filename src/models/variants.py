@@ -1,0 +1,106 @@
+"""Variants of neural collaborative filtering that tutorials and ports use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, MinLen
+from torch import Tensor, nn
+
+from src.models.base import Recommender
+from src.models.ncf import Dropout, Factors, Layers
+from src.models.table import Table
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "leaky-relu": nn.LeakyReLU,
+}
+Activation = Literal["relu", "gelu", "tanh", "sigmoid", "leaky-relu"]
+
+
+class GeneralNCF(Recommender):
+    """The general framework (He et al. 2017, equation 4) as small ports of the paper write it.
+
+    Embeddings of out_size * 2^(num_layers - 1), side by side through `num_layers` layers that each
+    halve the width, down to `out_size`; unlike in `MLP` dropout comes *before* each layer, so that
+    the embeddings are dropped too and the last hidden layer is not.
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        out_size: Factors = 8,
+        num_layers: Annotated[int, Ge(1)] = 3,
+        dropout: Dropout = 0.0,
+    ) -> None:
+        super().__init__(n_users, n_items)
+        width = out_size * 2**num_layers
+        self.table = Table(n_users + n_items, width // 2)
+        nn.init.normal_(self.table.weight, std=0.01)
+        layers: list[nn.Module] = []
+        while width > out_size:
+            linear = nn.Linear(width, width // 2)
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+            layers += [nn.Dropout(dropout), linear, nn.ReLU()]
+            width //= 2
+        self.tower = nn.Sequential(*layers)
+        self.output = nn.Linear(out_size, 1)
+
+    def user_rows(self, users: Tensor) -> Tensor:
+        return self.table(users)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        return self.table(items + self.n_users)
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        rows = torch.broadcast_tensors(self.user_rows(users), self.item_rows(items))
+        return self.output(self.tower(torch.cat(rows, dim=-1))).squeeze(-1)
+
+
+class RecoHutNCF(Recommender):
+    """NeuMF as in the RecoHut notebooks (after RecLearn): a sigmoid on the product of GMF.
+
+    Four embeddings of `factors` columns; a tower of `hidden_units` with one dropout after it; a
+    linear layer over the squashed product and the tower's output side by side. To be trained with
+    `BalancedBCE` and L2 of 1e-6 on the embeddings.
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        factors: Factors = 32,
+        hidden_units: Annotated[Layers, MinLen(1)] = [256, 128, 64],  # noqa: B006
+        activation: Activation = "relu",
+        dropout: Dropout = 0.2,
+    ) -> None:
+        super().__init__(n_users, n_items)
+        # a row: the columns of GMF, then those of the tower
+        self.table = Table(n_users + n_items, 2 * factors)
+        nn.init.normal_(self.table.weight, std=0.05)  # Keras' random_normal
+        layers: list[nn.Module] = []
+        width = 2 * factors
+        for units in hidden_units:
+            layers += [nn.Linear(width, units), ACTIVATIONS[activation]()]
+            width = units
+        self.tower = nn.Sequential(*layers, nn.Dropout(dropout))
+        self.output = nn.Linear(factors + width, 1)
+
+    def user_rows(self, users: Tensor) -> Tensor:
+        return self.table(users)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        return self.table(items + self.n_users)
+
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
+        user, item = torch.broadcast_tensors(self.user_rows(users), self.item_rows(items))
+        (gmf_user, mlp_user), (gmf_item, mlp_item) = user.chunk(2, -1), item.chunk(2, -1)
+        product = torch.sigmoid(gmf_user * gmf_item)
+        deep = self.tower(torch.cat([mlp_user, mlp_item], dim=-1))
+        return self.output(torch.cat([product, deep], dim=-1)).squeeze(-1)

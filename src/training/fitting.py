@@ -1,0 +1,24 @@
+"""The LightningModule of models that are fitted to the whole training part."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from src.data.interactions import Interactions
+from src.models.fitted import Fitted
+from src.training.judging import Judge
+
+
+class FittedModule(Judge):
+    """Fits in one epoch, or sweep by sweep as many as the trainer allows."""
+
+    def on_fit_start(self) -> None:
+        if not cast("Fitted", self.model).iterative:
+            self.trainer.fit_loop.max_epochs = 1
+
+    def training_step(self, train: Interactions, _: int) -> None:
+        cast("Fitted", self.model).fit(train)
+        self.count_steps(1)
+
+    def configure_optimizers(self) -> None:
+        """Nothing has gradients."""
