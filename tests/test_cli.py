@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from src.paths import CONF
-from tests.commands import REPOSITORY
+from tests.commands import MODELS, REPOSITORY
 
 if TYPE_CHECKING:
     from tests.conftest import Call
@@ -164,4 +164,4 @@ def test_tab_completion() -> None:
         text=True,
         check=True,
     )
-    assert shown.stdout.split() == ["model=gmf", "model=mlp", "model=neumf"]
+    assert shown.stdout.split() == [f"model={name}" for name in MODELS]

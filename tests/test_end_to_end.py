@@ -21,7 +21,7 @@ EPOCH_LINE = re.compile(
     r"epoch +\d+/2  loss 0\.\d{4}  val HR@10 [01]\.\d{4}  val NDCG@10 [01]\.\d{4}"
     r"  \d+\.\d s  [\d,]+k examples/s"
 )
-TIMES = {"fit/seconds", "fit/examples_per_second"}
+TIMES = {"fit/seconds", "fit/examples_per_second", "test/seconds", "test/full/seconds"}
 
 
 def metrics(folder: Path) -> dict[str, float]:
@@ -44,10 +44,16 @@ def test_piped_output_is_plain_lines(trained: TrainedHome) -> None:
 
 def test_the_table_shows_what_metrics_json_holds(trained: TrainedHome) -> None:
     out, measured = trained.run.out, metrics(trained.run.folder)
-    for label, part in (("validation", "val"), ("test", "test")):
-        row = next(line for line in out.splitlines() if line.startswith(f"│ {label}"))
-        shown = [cell.strip() for cell in row.strip("│").split("│")][1:]
-        assert shown == [f"{measured[f'{part}/{name}@10']:.4f}" for name in ("hr", "ndcg", "mrr")]
+    rows = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
+        for cells in (line.split("│") for line in out.splitlines() if line.startswith("│"))
+    }
+    named = {"validation": "val", "test": "test", "test, all unseen": "test/full"}
+    assert set(rows) == set(named)
+    for label, part in named.items():
+        expected = [f"{measured[f'{part}/{name}@10']:.4f}" for name in ("hr", "ndcg", "mrr")]
+        assert rows[label][:3] == expected
+    assert rows["test, all unseen"][3:] == [f"{measured['test/full/coverage@10']:.4f}"]
     assert "ranked among 20 candidates; epoch chosen by NDCG@10 on validation" in out
     assert f"best epoch {measured['fit/best_epoch']} of 2, " in out
 
@@ -62,6 +68,7 @@ def test_everything_lies_in_the_folder(trained: TrainedHome) -> None:
         "history.csv",
         "metrics.json",
         "per_user.parquet",
+        "ranks.parquet",
         "train.log",
     }
     checkpoints = {path.name for path in (folder / "checkpoints").iterdir()}
@@ -71,11 +78,17 @@ def test_everything_lies_in_the_folder(trained: TrainedHome) -> None:
 
 def test_metrics_are_flat_finite_numbers(trained: TrainedHome) -> None:
     measured = metrics(trained.run.folder)
-    for part in ("val", "test"):
-        names = {name for name in measured if name.startswith(f"{part}/")}
-        assert names == {f"{part}/{m}@{k}" for m in ("hr", "ndcg", "mrr") for k in (1, 10)}
-        assert all(0 <= measured[name] <= 1 for name in names)
+    by_epoch = {f"{m}@{k}" for m in ("hr", "ndcg", "mrr") for k in (1, 10)}
+    every = by_epoch | {f"{m}@{k}" for m in ("map", "precision", "recall", "f1") for k in (1, 10)}
+    for part, expected in (("val", by_epoch), ("test", every), ("test/full", every)):
+        assert {f"{part}/{name}" for name in expected} < set(measured)
+        assert all(0 <= measured[f"{part}/{name}"] <= 1 for name in expected)
         assert measured[f"{part}/hr@1"] == measured[f"{part}/ndcg@1"]
+    assert len([name for name in measured if name.startswith("val/")]) == len(by_epoch)
+    for kind in ("unbiased-rank", "bias-variance"):
+        assert {f"test/{kind}/{name}" for name in by_epoch} < set(measured)
+    for name in ("coverage", "gini", "popularity", "novelty", "personalization", "ild-cosine"):
+        assert f"test/full/{name}@10" in measured
     assert set(measured) > TIMES
     assert all(math.isfinite(value) for value in measured.values())
     assert measured["fit/epochs"] == 2
@@ -178,14 +191,14 @@ def at_once(n: int, home: Path) -> None:
 
 def test_evaluation_gives_the_run_s_numbers_back(trained: TrainedHome, call: Call) -> None:
     run = metrics(trained.run.folder)
-    tested = {name: value for name, value in run.items() if name.startswith("test/")}
+    tested = {n: v for n, v in repeatable(trained.run.folder).items() if n.startswith("test/")}
     by_folder = call(f"run={trained.run.folder}", "trainer.threads=1", command="evaluate")
     by_id = call(
         f"run={trained.run.run_id}", "trainer.threads=1", command="evaluate", home=trained.home
     )
     for evaluation in (by_folder, by_id):
         assert evaluation.status == 0, evaluation.err
-        assert metrics(evaluation.folder) == tested
+        assert repeatable(evaluation.folder) == tested
     assert metrics(trained.run.folder) == run
 
 

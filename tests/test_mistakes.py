@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from tests.commands import ONE_THREAD, SMALL_DATA, TINY, Finished
+from tests.commands import MODELS, ONE_THREAD, SMALL_DATA, TINY, Finished
 
 if TYPE_CHECKING:
     from tests.conftest import Call, TrainedHome
 
 Mistake = Callable[..., str]
+LISTED = ", ".join(MODELS)
 UNTRACKED = (*ONE_THREAD, "tracking=none", "trainer.max_epochs=1")
 
 
@@ -50,9 +51,9 @@ def write(file: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("model=nuemf", "no model nuemf; did you mean neumf? (model: gmf, mlp, neumf)"),
-        ("model=transformer", "no model transformer (model: gmf, mlp, neumf)"),
-        ("model=", "no model (model: gmf, mlp, neumf)"),
+        ("model=nuemf", f"no model nuemf; did you mean neumf? (model: {LISTED})"),
+        ("model=transformer", f"no model transformer (model: {LISTED})"),
+        ("model=", f"no model (model: {LISTED})"),
         ("experiment=demp", "no experiment demp; did you mean demo? (experiment: "),
         ("data=ml-1", "no data ml-1; did you mean ml-1m or ml-"),
         ("modle=gmf", "no option modle; did you mean model"),
@@ -65,7 +66,7 @@ def write(file: Path, text: str) -> Path:
         ("gmf", "can't read gmf: options are NAME=VALUE"),
         ("data.path=a(b).csv", "can't read data.path=a(b).csv: options are NAME=VALUE"),
         ("model=gmf,mlp", "To sweep over it, add --multirun to your command line"),
-        ("-m model=gmf,nope", "no model nope (model: gmf, mlp, neumf)"),
+        ("-m model=gmf,nope", f"no model nope (model: {LISTED})"),
     ],
 )
 def test_command_line(words: str, line: str, mistake: Mistake, tmp_path: Path) -> None:

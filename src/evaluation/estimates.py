@@ -33,7 +33,8 @@ def estimates(
     all of them were sampled, both estimates are the metric itself.
 
     "unbiased-rank" takes the metric at the unbiased estimate of the rank,
-    1 + n_unseen (rank - 1) / n_sampled. "bias-variance" trades bias for variance, see `correction`.
+    1 + n_unseen (rank - 1) / n_sampled, where only a sampled rank of 1 is below k when k is at most
+    n_unseen / n_sampled. "bias-variance" trades bias for variance, see `correction`.
 
     Only means over many targets tell anything: a single target's may be negative or above 1.
     """
@@ -43,19 +44,19 @@ def estimates(
     found = {f"unbiased-rank/{name}": values for name, values in metrics_at(unbiased, ks).items()}
     best = metrics_at(torch.arange(1, max(ks) + 1), ks)
     values = torch.stack(list(best.values()), dim=1).numpy()
-    corrected = torch.empty(len(ranks), len(best), dtype=torch.float64, device=ranks.device)
-    kinds, kind, counts = torch.stack([n_sampled, n_unseen], dim=1).unique(
-        dim=0, return_inverse=True, return_counts=True
+    corrected = torch.empty(len(ranks), len(best), dtype=torch.float64)
+    kinds, kind, counts = (
+        torch.stack([n_sampled, n_unseen], dim=1)
+        .cpu()
+        .unique(dim=0, return_inverse=True, return_counts=True)
     )
+    places = ranks.cpu() - 1
     for (sampled, unseen), rows in zip(
         kinds.tolist(), kind.argsort(stable=True).split(counts.tolist()), strict=True
     ):
-        table = torch.from_numpy(correction(values, sampled, unseen)).to(ranks.device)
-        corrected[rows] = table[ranks[rows] - 1]
-    found.update(
-        {f"bias-variance/{n}": v for n, v in zip(best, corrected.unbind(1), strict=True)}
-    )
-    return found
+        corrected[rows] = torch.from_numpy(correction(values, sampled, unseen))[places[rows]]
+    columns = corrected.to(ranks.device).unbind(1)
+    return found | {f"bias-variance/{n}": v for n, v in zip(best, columns, strict=True)}
 
 
 def correction(values: FloatArray, n_sampled: int, n_unseen: int) -> FloatArray:
@@ -116,5 +117,7 @@ def _orthogonal_polynomials(n: int) -> FloatArray:
     """
     from scipy.linalg import eigh_tridiagonal
 
-    x = np.arange(n + 1)
-    return eigh_tridiagonal((x + 1.0) * (n - x) + x * (n + 1.0 - x), -(x[1:] * (n + 1.0 - x[1:])))[1]
+    x = np.arange(n + 1.0)
+    below = x * (n + 1 - x)
+    above = (x + 1) * (n - x)
+    return eigh_tridiagonal(below + above, -below[1:])[1]

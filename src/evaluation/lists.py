@@ -69,26 +69,26 @@ def _mean_overlap(times: Tensor, n_lists: int) -> float:
 
 
 def _diversity(lists: Tensor, vectors: Tensor) -> dict[str, Tensor]:
-    """Mean over users of the mean distance within the first 1, 2, ..., K items, float64 [K] each."""
+    """Mean over users of the mean distance within their first 1, 2, ..., K items, float64 [K]."""
     length, width = lists.shape[1], vectors.shape[1]
     sums = {
         name: torch.zeros(length, dtype=torch.float64, device=lists.device)
         for name in ("ild-euclidean", "ild-cosine")
     }
+    # sums over the first 1, 2, ..., K; cumsum is not deterministic on a GPU
+    first = torch.ones(length, length, dtype=torch.float64, device=lists.device).triu()
     for chunk in lists.split(max(1, NUMBERS_PER_CHUNK // (length * (length + width)))):
         present = chunk >= 0
-        rows = vectors[chunk.clamp(min=0)].double()
+        rows = vectors.detach()[chunk.clamp(min=0)].double()
         directions = F.normalize(rows, dim=-1)
         distances = {
             # not by way of dot products, which lose the digits of small distances
-            "ild-euclidean": torch.cdist(
-                rows, rows, compute_mode="donot_use_mm_for_euclid_dist"
-            ),
+            "ild-euclidean": torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist"),
             "ild-cosine": 1 - directions @ directions.mT,
         }
         # an item and each one before it
         pairs = (present[:, :, None] & present[:, None, :]).triu(1)
         n_pairs = pairs.sum(1).cumsum(1).clamp(min=1)
         for name, distance in distances.items():
-            sums[name] += ((distance * pairs).sum(1).cumsum(1) / n_pairs).sum(0)
+            sums[name] += ((distance * pairs).sum(1) @ first / n_pairs).sum(0)
     return {name: total / max(len(lists), 1) for name, total in sums.items()}

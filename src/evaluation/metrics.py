@@ -74,8 +74,9 @@ def _of_lists(ranks: Tensor, sizes: Tensor, ks: Sequence[int]) -> dict[str, Tens
     place = torch.arange(1, len(ranks) + 1, device=ranks.device) - first.repeat_interleave(sizes)
     position = (ranks + place - 1).double()
     discount, precision = 1 / torch.log2(position + 1), place / position
-    best = torch.arange(1, max(ks) + 1, dtype=torch.float64, device=ranks.device)
-    ideal = (1 / torch.log2(best + 1)).cumsum(0)
+    best = torch.arange(1, max(ks) + 1).double()
+    # summed on the CPU: cumsum is not deterministic on a GPU
+    ideal = (1 / torch.log2(best + 1)).cumsum(0).to(ranks.device)
     metrics = {}
     for k in ks:
         inside = (position <= k).double()

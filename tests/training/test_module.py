@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
-from src.data.stream import TrainingStream
-from src.data.targets import CandidateBatch, CatalogueBatch
+from src.data.stream import Batch, TrainingStream
 from src.data.unseen import UnseenLists
 from src.errors import UserError
-from src.models import GMF, MLP, NeuMF, Recommender
+from src.models import GMF, MLP, NeuMF
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
 from src.training.losses import BCE, Squared
@@ -52,55 +51,6 @@ def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     probability = module.model.score_all(torch.arange(4)).sigmoid()
     assert (probability[TOY == 1] > 0.95).all()
     assert (probability[TOY == 0] < 0.05).all()
-
-
-class Scores(Recommender):
-    """Scores from a table; its one parameter is there for the optimizer."""
-
-    def __init__(self, table: Tensor) -> None:
-        super().__init__(*table.shape)
-        self.table = nn.Parameter(table)
-
-    def score(self, users: Tensor, items: Tensor) -> Tensor:
-        return self.table[users, items]
-
-
-def ranks_of(table: Tensor, batch: CandidateBatch | CatalogueBatch) -> list[int]:
-    module = RecommenderModule(Scores(table), BCE(), partial(torch.optim.SGD, lr=0.1))
-    return module._rank(batch).tolist()
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ([0.0, 0.0, 0.0, 0.0], 4),  # constant: behind every candidate
-        ([3.0, 1.0, 2.0, 0.0], 1),  # perfect
-        ([1.0, 1.0, 2.0, 0.0], 3),  # a tie counts against the target
-        ([float("nan")] * 4, 4),
-    ],
-)
-def test_rank_among_candidates(scores: list[float], expected: int) -> None:
-    batch = CandidateBatch(torch.tensor([0]), torch.tensor([[0, 1, 2, 3]]))
-    assert ranks_of(torch.tensor([scores]), batch) == [expected]
-
-
-def test_targets_own_duplicates_do_not_count() -> None:
-    # as in the released candidates, where 156 users' targets are listed among the negatives
-    batch = CandidateBatch(torch.tensor([0]), torch.tensor([[2, 2, 0, 2]]))
-    assert ranks_of(torch.tensor([[0.0, 0.0, 1.0]]), batch) == [1]
-
-
-def test_catalogue_ranks_skip_what_the_user_knows() -> None:
-    table = torch.tensor([[5.0, 4.0, 3.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
-    known = torch.tensor([[True, False, True, False], [False, False, True, True]])
-    batch = CatalogueBatch(
-        users=torch.tensor([0, 1]),
-        rows=torch.tensor([0, 1, 1]),
-        targets=torch.tensor([2, 3, 2]),
-        known=known,
-    )
-    # user 0: item 2 behind item 1 only; user 1: items 3 and 2 ahead of the unknown 0 and 1
-    assert ranks_of(table, batch) == [2, 1, 1]
 
 
 class Generated:
@@ -201,8 +151,6 @@ def test_reported_loss_is_the_mean_over_examples_without_l2(tmp_path: Path) -> N
     module = RecommenderModule(model, squared, partial(torch.optim.SGD, lr=0.1), l2=10.0)
     users = torch.tensor([0, 1])
     items = torch.tensor([[0, 1, 2], [3, 1, 0]])
-    from src.data.stream import Batch
-
     with_l2 = module.loss_of(Batch(users, items))
     module.loss_of(Batch(users[:1], items[:1]))
     logits = model(users, items)
