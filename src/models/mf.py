@@ -129,3 +129,9 @@ class SVDpp(MF):
         scale = self.history.counts(different).clamp(min=1).to(rows.dtype).rsqrt()
         implicit = self.history.sum_rows(different, self.implicit) * scale[:, None]
         return rows[..., : self.factors] + implicit[where]
+
+    def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
+        """With the factors of every item of the user's history, as Koren regularizes them."""
+        norms = self.implicit.square().sum(1, keepdim=True)
+        implicit = self.history.sum_rows(users, norms).mean()
+        return super().squared_norms(users, items) + implicit

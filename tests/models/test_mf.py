@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.models import Recommender
 from src.models.mf import MF, SVDpp
 from src.training.losses import BPR
 from tests.data.fakes import interactions
@@ -27,6 +28,15 @@ class TestMFWithoutBiases(RecommenderContract):
 
 
 class TestSVDpp(RecommenderContract):
+    def test_squared_norms_are_means_over_examples(self, model: Recommender) -> None:
+        assert isinstance(model, SVDpp)
+        users, items = torch.tensor([0, 1]), torch.tensor([[0, 1, 2], [3, 3, 4]])
+        # user 0 did items 0, 1 and 2, user 1 items 1 and 3
+        norms = model.implicit.square().sum(1)
+        implicit = (norms[[0, 1, 2]].sum() + norms[[1, 3]].sum()) / 2
+        expected = MF.squared_norms(model, users, items) + implicit
+        torch.testing.assert_close(model.squared_norms(users, items), expected)
+
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> SVDpp:
         return SVDpp(n_users, n_items, factors=4)
 
