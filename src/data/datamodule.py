@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -14,7 +16,7 @@ from src.data.interactions import Interactions
 from src.data.prepared import Part, Prepared
 from src.data.preparing import PreparationOptions, prepare
 from src.data.sources.base import Source
-from src.data.stream import RatingStream, TrainingStream
+from src.data.stream import RatingStream, TrainingStream, Whole
 from src.data.targets import CatalogueTargets, Targets, make_targets
 from src.data.unseen import index_unseen, popularity_mass
 from src.errors import UserError
@@ -84,13 +86,14 @@ class InteractionDataModule(pl.LightningDataModule):
             self._prepared = prepare(self.data_name, self.source, self.options, self.cache)
         return self._prepared
 
-    @property
+    @cached_property
     def train(self) -> Interactions:
         """The training part as models may see it: with ratings only where these are predicted.
 
         Raises UserError when they are to be predicted and tell nothing.
         """
-        train = self.prepared.split.train
+        # copied from disk: torch warns of arrays that may not be written
+        train = self.prepared.split.train.take(np.arange(len(self.prepared.split.train)))
         if not self.rated:
             return replace(train, ratings=None)
         if train.ratings is None or train.ratings.min() == train.ratings.max():
@@ -100,16 +103,16 @@ class InteractionDataModule(pl.LightningDataModule):
             )
         return train
 
-    def train_dataloader(self) -> TrainingStream | RatingStream | list[Interactions]:
+    def train_dataloader(self) -> TrainingStream | RatingStream | Whole:
         train, device = self.train, self._device
         if self.whole:
-            return [train]
-        users = torch.tensor(train.users, device=device)
-        items = torch.tensor(train.items, device=device)
+            return Whole(train)
+        users = torch.from_numpy(train.users).to(device)
+        items = torch.from_numpy(train.items).to(device)
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
         if train.ratings is not None:
-            ratings = torch.tensor(train.ratings, device=device)
+            ratings = torch.from_numpy(train.ratings).to(device)
             return RatingStream(users, items, ratings, self.batch_size, self.seed, rank, world_size)
         mass = popularity_mass(train.items, train.n_items, self.popularity_power)
         unseen = index_unseen(train, mass, device)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from src.data.interactions import Interactions
 from src.data.unseen import UnseenItems, UnseenLists
 
 # Negatives are drawn for about this many positives at a time: large enough that the cost of
@@ -181,3 +182,16 @@ class RatingStream(Stream[RatingBatch]):
         users = self.users.index_select(0, chosen).long()
         items = self.items.index_select(0, chosen).long()
         return RatingBatch(users, items, self.ratings.index_select(0, chosen))
+
+
+class Whole:
+    """The training part in one piece, once an epoch."""
+
+    def __init__(self, train: Interactions) -> None:
+        self.train = train
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Interactions]:
+        yield self.train
