@@ -92,6 +92,16 @@ def make_module(options: Options, model: Recommender, data: InteractionDataModul
     )
 
 
+def check_refit(options: Options) -> None:
+    """Raises UserError when training can't be repeated with validation as part of it."""
+    if not options["protocol"]["validation"]:
+        raise UserError("protocol.refit=true: this protocol has no validation part to train on")
+    if "Plateau" in (options["scheduler"]["_target_"] or ""):
+        raise UserError(
+            "protocol.refit=true can't repeat scheduler=plateau, which needs validation"
+        )
+
+
 def _refuse_gradient_options(options: Options, model: Fitted) -> None:
     """What only training by gradients would use must not be chosen in vain."""
     name = options["model"]["name"]

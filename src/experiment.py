@@ -18,6 +18,7 @@ from torch import Tensor
 
 from src.assembly import (
     Options,
+    check_refit,
     initial_model,
     make_datamodule,
     make_module,
@@ -55,32 +56,25 @@ def run(cfg: DictConfig, folder: Path, tags: Options) -> float:
 
 def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[str, float]:
     seed_everything(options)
-    monitor = options["protocol"]["monitor"]
+    monitor, refitting = options["protocol"]["monitor"], options["protocol"]["refit"]
     trainer = make_trainer(
         folder, monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
     )
     data = make_datamodule(options)
+    if refitting:
+        check_refit(options)
     tracker.set_tags({"data_fingerprint": data.prepared.fingerprint})
     model = initial_model(options, data)
     module = make_module(options, model, data)
-    started = time.perf_counter()
-    with _ctrl_c():
-        trainer.fit(module, datamodule=data)
-    seconds = time.perf_counter() - started
+    seconds = _fit(trainer, module, data)
     # before testing, which takes the best epoch's checkpoint back with all that it remembers
     epochs = history_of(trainer).epochs
-    tested = test(trainer, module, data, folder, checkpoint=folder / BEST)
-
     selected = epoch_of(folder / BEST)
     best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
-    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
-    if len(epochs) > 1:
-        title = f"{options['model']['name']} on {options['data']['name']}"
-        draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
-    judged = {name: best[name] for name in best if name.startswith(f"{module.judged_part}/")}
+    part = f"{module.judged_part}/"
+    judged = {name: value for name, value in best.items() if name.startswith(part)}
     metrics = {
         **judged,
-        **tested,
         "fit/epochs": len(epochs),
         "fit/best_epoch": selected + 1,
         "fit/seconds": seconds,
@@ -89,10 +83,38 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
     speed = "train/examples_per_second"
     if speed in best:
         metrics["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
+    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
+    if len(epochs) > 1:
+        title = f"{options['model']['name']} on {options['data']['name']}"
+        draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
+    if refitting:
+        print(f"fitting again with validation as part of training: {selected + 1} epochs")
+        trainer, module, data = _refit(options, folder, data, selected + 1)
+        metrics["refit/seconds"] = _fit(trainer, module, data)
+    metrics |= test(trainer, module, data, folder, checkpoint=folder / BEST)
     write_metrics(folder, metrics)
     # a name of its own where there is a curve by epoch already, which would get a point too many
     tracker.log_metrics({f"best/{k}" if k in judged else k: v for k, v in metrics.items()})
     return metrics
+
+
+def _refit(
+    options: Options, folder: Path, data: InteractionDataModule, epochs: int
+) -> tuple[pl.Trainer, Judge, InteractionDataModule]:
+    """What trains a fresh model on training and validation together, for so many epochs."""
+    seed_everything(options)
+    data = data.merged()
+    settings = check(make_trainer, options["trainer"], "trainer") | {"max_epochs": epochs}
+    trainer = make_trainer(folder, None, None, **settings)
+    return trainer, make_module(options, initial_model(options, data), data), data
+
+
+def _fit(trainer: pl.Trainer, module: Judge, data: InteractionDataModule) -> float:
+    """Trains; returns the seconds it took."""
+    started = time.perf_counter()
+    with _ctrl_c():
+        trainer.fit(module, datamodule=data)
+    return time.perf_counter() - started
 
 
 @contextmanager

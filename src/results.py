@@ -57,6 +57,8 @@ def _fit(metrics: Mapping[str, float]) -> str:
         words.insert(0, f"best epoch {metrics['fit/best_epoch']} of {metrics['fit/epochs']}")
     if "fit/examples_per_second" in metrics:
         words.append(f"{metrics['fit/examples_per_second']:,.0f} examples/s")
+    if "refit/seconds" in metrics:
+        words.append(f"and {metrics['refit/seconds']:.1f} s again")
     return "fitted in " * (metrics["fit/epochs"] == 1) + ", ".join(words)
 
 
@@ -64,4 +66,6 @@ def selection(protocol: Mapping[str, Any]) -> str:
     """How the protocol chooses the epoch, in words."""
     part, metric = protocol["monitor"].split("/")
     where = {"val": "validation", "test": "TEST (optimistic)"}[part]
-    return f"epoch chosen by {metric.upper()} on {where}"
+    # runs before there was a choice had none
+    again = ", then trained again with it" if protocol.get("refit", False) else ""
+    return f"epoch chosen by {metric.upper()} on {where}{again}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,14 @@ class InteractionDataModule(pl.LightningDataModule):
         self.rated, self.whole, self.full_ranking = rated, whole, full_ranking
         self._prepared: Prepared | None = None
         self._targets: dict[Part, Targets] = {}
+
+    def merged(self) -> InteractionDataModule:
+        """The same data with validation as part of training, and nothing to judge epochs on."""
+        other = copy(self)
+        other.__dict__.pop("train", None)  # cached
+        other._prepared = replace(self.prepared, split=self.prepared.split.merged())
+        other._targets = {}
+        return other
 
     def prepare_data(self) -> None:
         """Makes the cached arrays if they are not there; Lightning calls it on one process."""

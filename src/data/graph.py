@@ -1,7 +1,7 @@
 """Interactions as a bipartite graph, in sparse matrices.
 
-Users are nodes 0 to n_users - 1, and items follow. An interaction is an edge of weight 1, however often it is repeated.
-Weights are float64.
+Users are nodes 0 to n_users - 1, and items follow. An interaction is an edge of weight 1, however
+often it is repeated. Weights are float64.
 """
 
 from __future__ import annotations

@@ -52,6 +52,17 @@ class Interactions:
         )
 
 
+def concatenate(one: Interactions, other: Interactions) -> Interactions:
+    """Those of `one`, then those of `other`, which have the same columns and ids."""
+
+    def joined(name: str) -> NDArray[Any] | None:
+        first, second = getattr(one, name), getattr(other, name)
+        return None if first is None else np.concatenate([first, second])
+
+    columns = {name: joined(name) for name in ("users", "items", "ratings", "timestamps")}
+    return replace(one, **columns)  # type: ignore[arg-type]
+
+
 def distinct_pairs(users: IntArray, items: IntArray, n_items: int) -> NDArray[np.int64]:
     """User * n_items + item of every pair, sorted, without repetition."""
     pairs = users.astype(np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.interactions import IntArray, Interactions
+from src.data.interactions import IntArray, Interactions, concatenate
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,11 @@ class Split:
     validation: Interactions
     """Empty where the protocol has no validation part."""
     test: Interactions
+
+    def merged(self) -> Split:
+        """The same with validation given to training."""
+        nothing = self.validation.take(np.zeros(len(self.validation), bool))
+        return Split(concatenate(self.train, self.validation), nothing, self.test)
 
 
 def leave_one_out(data: Interactions, validation: bool, seed: int) -> Split:

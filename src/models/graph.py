@@ -43,7 +43,7 @@ class Graph(Stored):
         self.store(
             starts=torch.from_numpy(matrix.indptr).int(),
             neighbours=torch.from_numpy(matrix.indices).int(),
-            weights=torch.from_numpy(matrix.data).float(),
+            weights=torch.from_numpy(matrix.data).to(self.weights.dtype),
         )
 
     def propagate(self, rows: Tensor) -> Tensor:
@@ -61,16 +61,18 @@ class _Propagation(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, *matrix: Tensor) -> Tensor:
-        ctx.save_for_backward(*matrix)
-        return _product(*matrix, rows)
+    def forward(
+        ctx: Any, rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(starts, neighbours, weights)
+        return _product(rows, starts, neighbours, weights)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _product(*ctx.saved_tensors, gradient), None, None, None
+        return _product(gradient, *ctx.saved_tensors), None, None, None
 
 
-def _product(starts: Tensor, neighbours: Tensor, weights: Tensor, rows: Tensor) -> Tensor:
+def _product(rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor) -> Tensor:
     return embedding_bag(
         neighbours,
         rows.contiguous(),
@@ -106,6 +108,8 @@ class GraphRecommender(Recommender):
         """What `convolve` returns; where nothing is learned it is kept until a weight changes."""
         sources = [*self.parameters(), *self.buffers()]
         if self.training or torch.is_grad_enabled() or any(s.is_inference() for s in sources):
+            # an optimizer's fused kernels leave no trace in the weights' versions
+            self._convolved = None
             return self.convolve()
         if self._convolved is None or not self._convolved.is_of(sources):
             self._convolved = _Convolved(sources, self.convolve())

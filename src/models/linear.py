@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch import Tensor
+from tqdm import tqdm
 
 from src.data.interactions import Interactions
 from src.data.sparse import interaction_matrix, products
@@ -14,6 +15,13 @@ from src.errors import UserError
 from src.memory import require_memory
 from src.models.fitted import Fitted
 from src.models.history import History
+from src.models.item_to_item import ItemToItem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# Steps a little longer than the method's own halve the iterations (Boyd et al. 2011, section 3.4.3)
+RELAXATION = 1.7
 
 
 class EASE(Fitted):
@@ -36,7 +44,7 @@ class EASE(Fitted):
     def fit(self, train: Interactions) -> None:
         require_matrices("ease", 3, self.n_items)
         self.history.observe(train)
-        gram = gram_matrix(train)
+        gram = gram_matrix(interaction_matrix(train))
         gram.diagonal().add_(self.regularization)
         inverse = inverted(gram, self.regularization)
         # equation 8
@@ -45,6 +53,51 @@ class EASE(Fitted):
 
     def score_all(self, users: Tensor) -> Tensor:
         return self.history.sum_rows(users, self.item_weights)
+
+
+class SLIM(ItemToItem):
+    """Sparse linear method (Ning and Karypis 2011): elastic net with weights that are not negative.
+
+    Minimizes 1/2 |X - XW|^2 + regularization/2 |W|^2 + l1 |W|_1 with W >= 0 and a zero diagonal,
+    by the alternating directions method of multipliers (Steck et al. 2020, "ADMM SLIM"): one
+    inverse, then a matrix product an iteration, for all items at once.
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        l1: Annotated[float, Ge(0)] = 10.0,
+        regularization: Annotated[float, Gt(0)] = 300.0,
+        penalty: Annotated[float, Gt(0)] = 5000.0,
+        iterations: Annotated[int, Ge(1)] = 20,
+    ) -> None:
+        """`penalty` is the method's rho: how fast the weights come to rest depends on it."""
+        super().__init__(n_users, n_items)
+        self.l1, self.regularization = l1, regularization
+        self.penalty, self.iterations = penalty, iterations
+
+    def item_weights(self, interactions: csr_matrix) -> csr_matrix:
+        from scipy.sparse import csr_matrix
+
+        require_matrices("slim", 6, self.n_items)
+        gram = gram_matrix(interactions)
+        inverse = gram.clone()
+        inverse.diagonal().add_(self.regularization + self.penalty)
+        inverse = inverted(inverse, self.regularization)
+        free = inverse @ gram
+        del gram  # six such matrices are enough
+        # C of the paper, and Gamma / rho
+        sparse, dual = torch.zeros_like(free), torch.zeros_like(free)
+        for _ in tqdm(range(self.iterations), "slim", disable=None, leave=False):
+            weights = torch.addmm(free, inverse, sparse - dual, alpha=self.penalty)
+            # the multipliers that make the diagonal zero
+            weights.addcmul_(inverse, weights.diagonal() / inverse.diagonal(), value=-1)
+            dual += weights.lerp_(sparse, 1 - RELAXATION)
+            torch.sub(dual, self.l1 / self.penalty, out=sparse).clamp_(min=0)
+            dual -= sparse
+        # rows of what an item is regressed on
+        return csr_matrix(sparse.t().numpy())
 
 
 def require_matrices(name: str, n: int, n_items: int) -> None:
@@ -56,11 +109,11 @@ def require_matrices(name: str, n: int, n_items: int) -> None:
     )
 
 
-def gram_matrix(train: Interactions) -> Tensor:
+def gram_matrix(interactions: csr_matrix) -> Tensor:
     """How many users each two items share, X^T X: float32 [n_items, n_items]."""
-    matrix = interaction_matrix(train)
-    gram = torch.empty(train.n_items, train.n_items)
-    for rows, block in products(matrix.T.tocsr(), matrix):
+    n_items = interactions.shape[1]
+    gram = torch.empty(n_items, n_items)
+    for rows, block in products(interactions.T.tocsr(), interactions):
         gram[rows] = torch.from_numpy(block)
     return gram
 

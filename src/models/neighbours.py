@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -21,46 +21,61 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Neighbours = Annotated[int, Ge(1)]
+Weighting = Literal["none", "tfidf", "bm25"]
 Shrink = Annotated[float, Ge(0)]
 Block = NDArray[Any]
 
 # Neighbours whose histories are looked up at a time: so few that they stay in cache
 NEIGHBOURS_PER_CHUNK = 256
+# The usual constants, as in Ferrari Dacrema et al. 2021
+BM25_K1, BM25_B = 1.2, 0.75
 
 
 class ItemKNN(ItemToItem):
-    """Each item is scored by its most similar items (Sarwar et al. 2001), by cosine with shrinkage.
+    """An item's score is its similarity to the user's items, of its `topk` most similar ones.
 
-    As in Ferrari Dacrema et al. 2021, section 3.2.
+    Sarwar et al. 2001, with the similarities of Ferrari Dacrema et al. 2021.
     """
 
     def __init__(
-        self, n_users: int, n_items: int, topk: Neighbours = 100, shrink: Shrink = 100.0
+        self,
+        n_users: int,
+        n_items: int,
+        topk: Neighbours = 50,
+        shrink: Shrink = 0.0,
+        weighting: Weighting = "none",
     ) -> None:
         super().__init__(n_users, n_items)
-        self.topk, self.shrink = topk, shrink
+        self.topk, self.shrink, self.weighting = topk, shrink, weighting
 
     def item_weights(self, interactions: csr_matrix) -> csr_matrix:
-        return cosine_neighbours(interactions.T.tocsr(), self.topk, self.shrink)
+        vectors = weighted(interactions.T.tocsr(), self.weighting)
+        return cosine_neighbours(vectors, self.topk, self.shrink)
 
 
 class UserKNN(Fitted):
-    """Each user's most similar users vote with their similarity for what they interacted with.
+    """A user's `topk` most similar users vote, by their similarity, for what they interacted with.
 
-    As in Ferrari Dacrema et al. 2021, section 3.2.
+    Resnick et al. 1994, with the similarities of Ferrari Dacrema et al. 2021.
     """
 
     def __init__(
-        self, n_users: int, n_items: int, topk: Neighbours = 100, shrink: Shrink = 100.0
+        self,
+        n_users: int,
+        n_items: int,
+        topk: Neighbours = 50,
+        shrink: Shrink = 0.0,
+        weighting: Weighting = "none",
     ) -> None:
         super().__init__(n_users, n_items)
-        self.topk, self.shrink = topk, shrink
+        self.topk, self.shrink, self.weighting = topk, shrink, weighting
         self.history = History(n_users)
         self.neighbours = SparseRows(n_users)
 
     def fit(self, train: Interactions) -> None:
         self.history.observe(train)
-        self.neighbours.take(cosine_neighbours(interaction_matrix(train), self.topk, self.shrink))
+        vectors = weighted(interaction_matrix(train), self.weighting)
+        self.neighbours.take(cosine_neighbours(vectors, self.topk, self.shrink))
 
     def score_all(self, users: Tensor) -> Tensor:
         chunks = users.split(max(1, NEIGHBOURS_PER_CHUNK // self.topk))
@@ -82,9 +97,10 @@ class UserKNN(Fitted):
 class RP3beta(ItemToItem):
     """Random walks of three steps, user-item-user-item, with popular ends penalized.
 
-    Paudel et al. 2017: probabilities to the power `alpha`, the item reached divided by its number of
-    interactions to the power `beta`. Of each item's row of weights the `topk` largest stay, scaled
-    to sum to 1 if `normalize` (Ferrari Dacrema et al. 2021).
+    Paudel et al. 2017: each step's probability to the power `alpha`, and an item that is reached
+    divided by its number of interactions to the power `beta`. Of the weights of the items reached
+    from one, the `topk` largest stay, scaled to sum to 1 if `normalize` (Ferrari Dacrema et al.
+    2021).
     """
 
     def __init__(
@@ -109,6 +125,27 @@ class RP3beta(ItemToItem):
         penalty = (popularity**-self.beta).astype(np.float32)
         weights = largest(to_users, to_items, self.topk, lambda _, walks: walks * penalty)
         return (normalize(weights, norm="l1") if self.normalize else weights).T.tocsr()
+
+
+def weighted(vectors: csr_matrix, weighting: Weighting) -> csr_matrix:
+    """A row for each of the things to compare; its entries weighted by what they tell of it.
+
+    tfidf: an entry of a column with n of the N rows counts log(N / (1 + n)) (Salton and Buckley
+    1988). bm25: in addition less in long rows (Robertson et al. 1995).
+    """
+    if weighting == "none":
+        return vectors
+    n_rows, n_columns = vectors.shape
+    in_column = np.bincount(vectors.indices, minlength=n_columns)
+    # a column that nearly all rows have tells nothing; no less than that
+    weights = np.log(n_rows / (1 + in_column)).clip(min=0)[vectors.indices]
+    if weighting == "bm25":
+        lengths = np.diff(vectors.indptr)
+        longer = BM25_B * lengths / lengths.mean() + 1 - BM25_B
+        weights = weights * (BM25_K1 + 1) / (BM25_K1 * np.repeat(longer, lengths) + 1)
+    changed = vectors.copy()
+    changed.data = weights.astype(vectors.dtype)
+    return changed
 
 
 def cosine_neighbours(vectors: csr_matrix, topk: int, shrink: float) -> csr_matrix:
@@ -144,5 +181,5 @@ def largest(
         kept = values > 0
         row = torch.arange(rows.start, rows.stop)[:, None].expand_as(kept)
         found.append((values[kept], row[kept], columns[kept]))
-    values, row, columns = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-    return csr_matrix((values, (row, columns)), shape=(n, n))
+    data, *places = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    return csr_matrix((data, tuple(places)), shape=(n, n))

@@ -29,9 +29,9 @@ class ItemPop(Fitted):
 
 
 class Random(Fitted):
-    """Scores that look drawn uniformly from [0, 1): a hash of the run's seed, the user and the item.
+    """Scores as if drawn uniformly from [0, 1): a hash of the run's seed, the user and the item.
 
-    So a pair keeps its score, without a table of all pairs.
+    A pair keeps its score, and no table of all pairs is needed.
     """
 
     seed: Tensor

@@ -170,6 +170,32 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
     return folder
 
 
+def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
+    """Adds `file` to the artifacts of the run that wrote to `folder`, and returns that run's id.
+
+    None when the experiment has no such run. Raises UserError when the store can't be used.
+    """
+    database = _embedded(uri)
+    if database is not None and not database.exists():
+        return None
+    try:
+        client = _client(uri)
+        known = client.get_experiment_by_name(experiment)
+        if known is None:
+            return None
+        runs = client.search_runs(
+            [known.experiment_id], f"tags.output_folder = '{folder.absolute()}'"
+        )
+        if not runs:
+            return None
+        client.log_artifact(runs[0].info.run_id, str(file))
+    except _trouble() as error:
+        raise UserError(
+            f"{uri} can't be used: {_first_line(error)}; {file} is not in the run's record"
+        ) from error
+    return runs[0].info.run_id
+
+
 def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     """The experiment's id; made if it is not there, revived if it was deleted."""
     known = client.get_experiment_by_name(name)

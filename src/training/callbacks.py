@@ -32,6 +32,9 @@ class EpochHistory(Callback):
         self._started = time.perf_counter()
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._stop_clock(module)
+
+    def _stop_clock(self, module: pl.LightningModule) -> None:
         if isinstance(module, RecommenderModule):
             # reading the loss waits for the device, so that the clock does not run ahead of it
             module.running_loss()
@@ -39,6 +42,8 @@ class EpochHistory(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Judge)
+        if self._trained < self._started:  # nothing was judged
+            self._stop_clock(module)
         seconds = self._trained - self._started
         epoch: Epoch = {
             **module.epoch_figures(seconds),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+
 from src.data.interactions import Interactions
 from src.models.fitted import Fitted
 from src.training.judging import Judge
@@ -14,7 +16,10 @@ class FittedModule(Judge):
 
     def on_fit_start(self) -> None:
         if not cast("Fitted", self.model).iterative:
-            self.trainer.fit_loop.max_epochs = 1
+            trainer = self.trainer
+            trainer.fit_loop.max_epochs = 1
+            # what is never continued needs no second copy, and some of these models are large
+            trainer.callbacks = [c for c in trainer.callbacks if not _is_last(c)]  # type: ignore[attr-defined]
 
     def training_step(self, train: Interactions, _: int) -> None:
         cast("Fitted", self.model).fit(train)
@@ -22,3 +27,7 @@ class FittedModule(Judge):
 
     def configure_optimizers(self) -> None:
         """Nothing has gradients."""
+
+
+def _is_last(callback: Callback) -> bool:
+    return isinstance(callback, ModelCheckpoint) and callback.filename == "last"

@@ -23,7 +23,7 @@ from src.training.judging import lower_is_better
 
 def make_trainer(
     folder: Path,
-    monitor: str,
+    monitor: str | None,
     logger: Logger | None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     devices: Annotated[int, Ge(1)] = 1,
@@ -36,7 +36,7 @@ def make_trainer(
 ) -> pl.Trainer:
     """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
-    Raises UserError when the device isn't there. The options are explained in
+    Without a `monitor` no epoch is judged, and the last one is the best. Raises UserError when the device isn't there. The options are explained in
     conf/trainer/auto.yaml.
     """
     accelerator = _resolve(accelerator, devices)
@@ -51,10 +51,10 @@ def make_trainer(
         enable_version_counter=False,
     )
     # Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed
-    mode = "min" if lower_is_better(monitor) else "max"
+    mode = "min" if monitor and lower_is_better(monitor) else "max"
     best, last = keep(filename="best", monitor=monitor, mode=mode), keep(filename="last")
     callbacks: list[pl.Callback] = [EpochHistory(), best, last]
-    if patience is not None:
+    if monitor and patience is not None:
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
     if on_terminal:
         callbacks.append(EpochBar(refresh_rate=4, leave=False))
@@ -63,6 +63,7 @@ def make_trainer(
         devices=devices,
         precision=precision,
         max_epochs=max_epochs,
+        limit_val_batches=None if monitor else 0,
         logger=logger or False,
         callbacks=callbacks,
         # a CPU is so anyway; a GPU's fast atomic additions would make two runs of one seed differ

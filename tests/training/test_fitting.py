@@ -58,6 +58,7 @@ def test_one_epoch_is_all_that_a_formula_takes(tmp_path: Path) -> None:
     (epoch,) = history_of(trainer).epochs
     assert set(epoch) > {"epoch", "train/seconds", "eval/seconds", "val/ndcg@10"}
     assert "train/loss" not in epoch
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["best.ckpt"]
     loaded = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20)
     assert isinstance(loaded, ItemPop)
     assert torch.equal(loaded.counts, module.model.counts)

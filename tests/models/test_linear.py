@@ -1,0 +1,118 @@
+"""EASE and SLIM: the contract, closed forms, and other people's solvers."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from sklearn.linear_model import ElasticNet
+
+from src.data.preparing import PreparationOptions, prepare
+from src.data.sources.released import ReleasedNCF
+from src.data.sparse import interaction_matrix
+from src.data.targets import make_targets
+from src.errors import UserError
+from src.evaluation.metrics import metrics_at, ranks
+from src.models.linear import EASE, SLIM
+from tests.data.fakes import interactions
+from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
+
+
+class TestEASE(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> EASE:
+        return EASE(n_users, n_items, regularization=1.0)
+
+
+class TestSLIM(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> SLIM:
+        return SLIM(n_users, n_items, l1=0.01, regularization=1.0, penalty=1.0, iterations=20)
+
+
+rng = np.random.default_rng(0)
+CHOSEN = rng.random((40, 12)) < rng.random(12) * 0.6  # some items are more popular
+TRAIN = interactions([np.flatnonzero(row).tolist() for row in CHOSEN], 12)
+
+
+def test_ease_is_a_ridge_regression_on_all_other_items() -> None:
+    model = EASE(40, 12, regularization=2.5)
+    model.fit(TRAIN)
+    x = CHOSEN.astype(float)
+    for item in range(12):
+        others = np.delete(x, item, axis=1)
+        expected = np.linalg.solve(others.T @ others + 2.5 * np.eye(11), others.T @ x[:, item])
+        found = model.item_weights[:, item].numpy()
+        assert found[item] == 0
+        np.testing.assert_allclose(np.delete(found, item), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("l1", "regularization"), [(1.0, 3.0), (0.0, 0.5), (3.0, 10.0)])
+def test_slim_is_an_elastic_net_on_all_other_items(l1: float, regularization: float) -> None:
+    model = SLIM(40, 12, l1, regularization, penalty=20.0, iterations=400)
+    found = model.item_weights(interaction_matrix(TRAIN)).toarray()
+    x = CHOSEN.astype(float)
+    for item in range(12):
+        others = x.copy()
+        others[:, item] = 0
+        # sklearn divides the squared error by the number of rows
+        strength = (l1 + regularization) / len(x)
+        net = ElasticNet(
+            alpha=strength,
+            l1_ratio=l1 / (l1 + regularization),
+            positive=True,
+            fit_intercept=False,
+            tol=1e-10,
+            max_iter=100_000,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that l1_ratio=0 has better solvers
+            net.fit(others, x[:, item])
+        np.testing.assert_allclose(found[item], net.coef_, atol=1e-5)
+    if l1:
+        assert 0 < (found > 0).mean() < 0.8
+
+
+def test_slim_scores_by_its_weights() -> None:
+    model = SLIM(40, 12, l1=1.0, regularization=3.0, penalty=20.0)
+    model.fit(TRAIN)
+    weights = model.item_weights(interaction_matrix(TRAIN)).toarray()
+    found = model.score_all(torch.tensor([7, 0])).numpy()
+    np.testing.assert_allclose(found, (CHOSEN @ weights.T)[[7, 0]], rtol=1e-5)
+
+
+def test_a_catalogue_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 1000
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    message = "model=ease: 3 matrices of 12 x 12 takes 0 MB .*use model=itemknn"
+    with pytest.raises(UserError, match=message):
+        EASE(40, 12).fit(TRAIN)
+    with pytest.raises(UserError, match="model=slim: 6 matrices of 12 x 12"):
+        SLIM(40, 12).fit(TRAIN)
+
+
+def test_too_little_regularization_is_the_users_mistake() -> None:
+    alike = interactions([list(range(200))] * 3000, 200)
+    with pytest.raises(UserError, match=r"model.regularization=1e-07 is too small"):
+        EASE(3000, 200, regularization=1e-7).fit(alike)
+
+
+@pytest.mark.slow
+def test_ease_gives_the_known_scores(shared_data: Path, tmp_path: Path) -> None:
+    """Ferrari Dacrema et al. 2021 have .7192 and .4494 on the split released with NCF."""
+    source = ReleasedNCF("ml-1m", "", path=str(shared_data / "ncf-ml-1m"))
+    options = PreparationOptions("leave-one-out", False, 0.1, 0.1, "released", None, 1, 0)
+    prepared = prepare("ncf-ml-1m", source, options, tmp_path)
+    model = EASE(prepared.n_users, prepared.n_items, regularization=1320.0)
+    model.fit(prepared.split.train)
+    found = []
+    for users, items in make_targets(prepared, "test", torch.device("cpu")):
+        scores = model(users, items)
+        found.append(ranks(scores[:, 0], scores[:, 1:], items[:, 1:] == items[:, :1]))
+    metrics = metrics_at(torch.cat(found), [10])
+    assert metrics["hr@10"].mean().item() == pytest.approx(0.7192, abs=1e-4)
+    assert metrics["ndcg@10"].mean().item() == pytest.approx(0.4494, abs=1e-4)
