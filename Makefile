@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu baselines lint format dashboard clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -31,6 +31,9 @@ bench-peers: .venv/ready .venv-recbole/ready .venv-cornac/ready  ## RecBole and 
 
 bench-gpu: .venv/ready  ## examples and pairs a second on a GPU, on generated data of MovieLens-20M's shape and on MovieLens-1M
 	$(PY) -m benchmarks.gpu
+
+baselines: .venv/ready  ## every model on the released MovieLens-1M, into docs/baselines.md; NAMES="ease mf" for some
+	$(PY) -m benchmarks.baselines $(NAMES)
 
 lint: .venv/ready  ## ruff and mypy
 	$(PY) -m ruff check .

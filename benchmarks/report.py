@@ -60,7 +60,7 @@ def table(rows: list[Row]) -> Table:
 
 def write(rows: list[Row], name: str) -> None:
     """Puts the table between the two marks of that name in docs/performance.md."""
-    others, begin, end = others_of(rows), f"<!-- {name} -->", f"<!-- /{name} -->"
+    others = others_of(rows)
     columns = headings(others)
     lines = [
         f"Measured on {date.today().isoformat()} at commit {git_commit()[:7]}: {machine()}.",
@@ -69,7 +69,12 @@ def write(rows: list[Row], name: str) -> None:
         f"|{'---|' * len(columns)}",
         *(f"| {' | '.join(cells(row, others))} |" for row in rows),
     ]
-    page = DOCS / "performance.md"
+    fill(DOCS / "performance.md", name, lines)
+
+
+def fill(page: Path, name: str, lines: list[str]) -> None:
+    """Puts the lines between the page's two marks of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)
     page.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}")

@@ -117,6 +117,8 @@ class NMF(Factorization):
     items without any get the mean of all.
     """
 
+    rates = True
+
     mean: Tensor
     """float: the score of those that were never seen; 0 unless ratings are predicted."""
     seen_users: Tensor

@@ -183,9 +183,8 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
         known = client.get_experiment_by_name(experiment)
         if known is None:
             return None
-        runs = client.search_runs(
-            [known.experiment_id], f"tags.output_folder = '{folder.absolute()}'"
-        )
+        wrote_there = f'tags.output_folder = "{folder.absolute()}"'
+        runs = client.search_runs([known.experiment_id], wrote_there)
         if not runs:
             return None
         client.log_artifact(runs[0].info.run_id, str(file))

@@ -36,8 +36,8 @@ def make_trainer(
 ) -> pl.Trainer:
     """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
-    Without a `monitor` no epoch is judged, and the last one is the best. Raises UserError when the device isn't there. The options are explained in
-    conf/trainer/auto.yaml.
+    Without a `monitor` no epoch is judged, and the last one is the best. Raises UserError when the
+    device isn't there. The options are explained in conf/trainer/auto.yaml.
     """
     accelerator = _resolve(accelerator, devices)
     set_up_cpu(threads)

@@ -32,8 +32,16 @@ def test_facts(tmp_path: Path) -> None:
     assert "median 4" in shown
 
 
-@pytest.mark.parametrize("ratings", [None, RATINGS, np.ones(16, np.float32)])
-@pytest.mark.parametrize("times", [None, DAYS, np.arange(16), np.zeros(16, np.int64)])
+@pytest.mark.parametrize(
+    ("ratings", "times"),
+    [
+        (None, None),
+        (RATINGS, None),
+        (np.ones(16, np.float32), DAYS),
+        (RATINGS, np.arange(16)),
+        (None, np.zeros(16, np.int64)),
+    ],
+)
 def test_panels_for_what_is_there(
     ratings: np.ndarray | None, times: np.ndarray | None, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Models that are fitted to the whole training part, in the same Trainer as those with gradients."""
+"""Models that are fitted to the whole training part, in the same Trainer as the others."""
 
 from __future__ import annotations
 
