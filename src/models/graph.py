@@ -84,8 +84,7 @@ def _product(rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor) 
 
 
 class GraphRecommender(Recommender):
-    """Every node starts from an embedding of its own; pairs are scored by the dot product of what
-    convolution makes of the two.
+    """Scores pairs by the dot product of what convolution makes of users' and items' embeddings.
 
     A subclass implements `convolve`.
     """
