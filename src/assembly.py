@@ -12,7 +12,8 @@ from src.build import build, build_partial, check, locate
 from src.data.datamodule import InteractionDataModule
 from src.errors import UserError
 from src.evaluation.ranking import AT_CUTOFFS, Scale
-from src.models import GMF, MLP, Fitted, NeuMF, Recommender
+from src.models import GMF, MF, MLP, Fitted, NeuMF, Recommender
+from src.models.mf import as_gmf
 from src.runs import find_checkpoint
 from src.training.checkpoints import load_model, make_model
 from src.training.fitting import FittedModule
@@ -151,6 +152,8 @@ def initial_model(options: Options, data: InteractionDataModule) -> Recommender:
     assert isinstance(model, NeuMF)
     files = {name: find_checkpoint(pretrained[name], options["tracking"]) for name in pretrained}
     gmf, mlp = (load_model(files[name], n_users, n_items) for name in ("gmf", "mlp"))
+    if isinstance(gmf, MF):
+        gmf = as_gmf(gmf)
     if not isinstance(gmf, GMF) or not isinstance(mlp, MLP):
         raise UserError(
             f"model.pretrained wants a gmf and an mlp, but {files['gmf']} holds a "

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -78,9 +79,21 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
 
 
 def register_resolvers() -> None:
-    """What the configuration files ask for by ${outputs:} and ${pid:}."""
+    """What the configuration files ask for by ${outputs:}, ${pid:} and ${choices:}."""
+    OmegaConf.register_new_resolver("choices", _choices, replace=True)
     OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
     OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
+
+
+def _choices() -> str:
+    """For --help: each group and its choices, in lines that fit a terminal."""
+    folders = sorted({file.parent for file in CONF.glob("*/**/*.yaml")} - {CONF / "hydra" / "help"})
+    lines = []
+    for folder in folders:
+        names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+        line = f"{folder.relative_to(CONF).as_posix()}: {names}"
+        lines += textwrap.wrap(line, 98, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from src.data.interactions import Interactions, distinct_pairs
 
@@ -28,10 +29,15 @@ def interaction_matrix(data: Interactions) -> csr_matrix:
     return csr_matrix((np.ones(len(pairs), np.float32), items, starts), shape=shape)
 
 
-def products(left: csr_matrix, right: csr_matrix) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """`left @ right` in dense blocks of rows: which rows, and the block [rows, columns]."""
+def products(
+    left: csr_matrix, right: csr_matrix, name: str
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """`left @ right` in dense blocks of rows: which rows, and the block [rows, columns].
+
+    `name` stands before the progress bar, which a terminal shows.
+    """
     n_rows, n_columns = left.shape[0], right.shape[1]
     step = max(1, ENTRIES_PER_BLOCK // n_columns)
-    for start in range(0, n_rows, step):
+    for start in tqdm(range(0, n_rows, step), name, disable=None, leave=False):
         rows = slice(start, min(start + step, n_rows))
         yield rows, (left[rows] @ right).toarray()

@@ -9,6 +9,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 from torch.nn.functional import embedding
+from tqdm import tqdm
 
 from src.data.interactions import Interactions
 from src.models.factorization import Factorization, Factors
@@ -51,11 +52,11 @@ class IALS(Factorization):
         by_user, by_item = History(self.n_users), History(self.n_items)
         by_user.observe(train)
         by_item.observe(transposed(train))
-        users = self._solved(by_user, self.item_factors.cpu())
-        items = self._solved(by_item, users)
+        users = self._solved("users", by_user, self.item_factors.cpu())
+        items = self._solved("items", by_item, users)
         self.store(user_factors=users, item_factors=items)
 
-    def _solved(self, history: History, fixed: Tensor) -> Tensor:
+    def _solved(self, name: str, history: History, fixed: Tensor) -> Tensor:
         """The best factors of each row of `history` for the `fixed` ones of its columns."""
         n_fixed, width = fixed.shape
         of_all = self.unobserved_weight * (fixed.t() @ fixed)
@@ -64,7 +65,8 @@ class IALS(Factorization):
         ridge = self.regularization * ridge.pow(self.nu)
         padded = torch.cat([fixed, fixed.new_zeros(1, width)])
         solved = fixed.new_empty(len(lengths), width)
-        for rows, longest in batches(lengths, width):
+        work = list(batches(lengths, width))
+        for rows, longest in tqdm(work, name, disable=None, leave=False):
             place = torch.arange(longest)
             absent = place >= lengths[rows, None]
             places = (history.starts[rows, None] + place).masked_fill_(absent, 0)

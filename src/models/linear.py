@@ -113,7 +113,7 @@ def gram_matrix(interactions: csr_matrix) -> Tensor:
     """How many users each two items share, X^T X: float32 [n_items, n_items]."""
     n_items = interactions.shape[1]
     gram = torch.empty(n_items, n_items)
-    for rows, block in products(interactions.T.tocsr(), interactions):
+    for rows, block in products(interactions.T.tocsr(), interactions, "co-occurrences"):
         gram[rows] = torch.from_numpy(block)
     return gram
 

@@ -9,9 +9,10 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from src.data.interactions import Interactions
+from src.errors import UserError
 from src.models.base import Loss, Recommender
 from src.models.history import History
-from src.models.ncf import Factors
+from src.models.ncf import GMF, Factors
 from src.models.table import Table
 
 InitStd = Annotated[float, Gt(0)]
@@ -103,6 +104,21 @@ class MF(Recommender):
     def _products(self, user: Tensor, item: Tensor) -> Tensor:
         """Inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""
         return user[..., : self.factors] @ item[..., : self.factors].transpose(1, 2)
+
+
+def as_gmf(model: MF) -> GMF:
+    """The same scores from a GMF, whose output layer then weighs every factor alike.
+
+    Raises UserError when there are biases, for which GMF has no place.
+    """
+    if model.biases:
+        raise UserError("only a mf with model.biases=false is a GMF, from which NeuMF can start")
+    gmf = GMF(model.n_users, model.n_items, model.factors)
+    with torch.no_grad():
+        gmf.table.weight.copy_(model.table.weight)
+        gmf.output.weight.fill_(1)
+        gmf.output.bias.zero_()
+    return gmf
 
 
 class SVDpp(MF):

@@ -174,7 +174,7 @@ def largest(
 
     n = left.shape[0]
     found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for rows, block in products(left, right):
+    for rows, block in products(left, right, "neighbours"):
         entries = torch.from_numpy(change(rows, block))
         entries.diagonal(rows.start).zero_()
         values, columns = entries.topk(min(topk, n))

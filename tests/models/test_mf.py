@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from src.errors import UserError
 from src.models import Recommender
-from src.models.mf import MF, SVDpp
+from src.models.mf import MF, SVDpp, as_gmf
 from src.training.losses import BPR
 from tests.data.fakes import interactions
 from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
@@ -56,6 +57,15 @@ def test_mf_without_biases_is_the_product() -> None:
     model = MF(2, 3, factors=3, biases=False)
     model.load_state_dict({"table.weight": torch.tensor(TABLE)})
     assert model.score_all(torch.tensor([0])).tolist() == [[4.5, 2.5, 1.0]]
+
+
+def test_as_gmf_scores_the_same() -> None:
+    model = MF(2, 3, factors=3, biases=False)
+    torch.testing.assert_close(
+        as_gmf(model).score_all(torch.arange(2)), model.score_all(torch.arange(2))
+    )
+    with pytest.raises(UserError, match="biases=false"):
+        as_gmf(MF(2, 3, factors=3))
 
 
 def test_svdpp_by_hand() -> None:
