@@ -34,7 +34,10 @@ def train(cfg: DictConfig) -> float:
     for name, stage in cast("dict[str, dict[str, Any]]", stages).items():
         print(f"pre-training {name}", flush=True)
         stage_cfg = cfg.copy()
-        stage_cfg.update(stage)
+        for key, value in stage.items():
+            # a choice takes the place of the run's own, other options are added to it
+            chosen = isinstance(value, dict) and "_target_" in value
+            OmegaConf.update(stage_cfg, key, value, merge=not chosen, force_add=True)
         stage_folder = folder / f"pretrain-{name}"
         experiment.run(stage_cfg, stage_folder, {**tags_of(stage_cfg, stage_folder), "stage": name})
         cfg.model.pretrained[name] = str(stage_folder)

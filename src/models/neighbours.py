@@ -98,9 +98,9 @@ class RP3beta(ItemToItem):
     """Random walks of three steps, user-item-user-item, with popular ends penalized.
 
     Paudel et al. 2017: each step's probability to the power `alpha`, and an item that is reached
-    divided by its number of interactions to the power `beta`. Of the weights of the items reached
-    from one, the `topk` largest stay, scaled to sum to 1 if `normalize` (Ferrari Dacrema et al.
-    2021).
+    divided by its number of interactions to the power `beta`. As in Ferrari Dacrema et al. 2021, of
+    the weights of the items reached from one the `topk` largest stay, scaled to sum to 1 if
+    `normalize`; of these, the `topk` largest of each item that is reached.
     """
 
     def __init__(
@@ -124,7 +124,9 @@ class RP3beta(ItemToItem):
         popularity = np.maximum(np.bincount(interactions.indices, minlength=self.n_items), 1)
         penalty = (popularity**-self.beta).astype(np.float32)
         weights = largest(to_users, to_items, self.topk, lambda _, walks: walks * penalty)
-        return (normalize(weights, norm="l1") if self.normalize else weights).T.tocsr()
+        if self.normalize:
+            weights = normalize(weights, norm="l1")
+        return largest_of_rows(weights.T.tocsr(), self.topk)
 
 
 def weighted(vectors: csr_matrix, weighting: Weighting) -> csr_matrix:
@@ -161,6 +163,16 @@ def cosine_neighbours(vectors: csr_matrix, topk: int, shrink: float) -> csr_matr
         return dots / np.maximum(lengths + shrink, np.finfo(np.float32).tiny)
 
     return largest(vectors, vectors.T.tocsr(), topk, similarities)
+
+
+def largest_of_rows(matrix: csr_matrix, topk: int) -> csr_matrix:
+    """The `topk` largest entries of each row, of equal ones the first."""
+    from scipy.sparse import csr_matrix
+
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((-matrix.data, rows))
+    kept = order[np.arange(len(order)) - matrix.indptr[rows] < topk]
+    return csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
 
 
 def largest(
