@@ -12,5 +12,6 @@ def positions(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     -> which slice each position belongs to [n] and the position itself [n], slice by slice.
     """
     rows = torch.repeat_interleave(counts)
-    offsets = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
-    return rows, starts[rows] + offsets
+    first = starts - (counts.cumsum(0) - counts)
+    places = first.index_select(0, rows).add_(torch.arange(len(rows), device=rows.device))
+    return rows, places

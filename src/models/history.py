@@ -36,7 +36,7 @@ class History(Stored):
     def pairs(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """Every interaction of `users` [P]: row in `users` int64 [n] and item int64 [n]."""
         rows, places = positions(self.starts[users], self.counts(users))
-        return rows, self.items[places]
+        return rows, self.items.index_select(0, places)
 
     def sum_rows(self, users: Tensor, table: Tensor) -> Tensor:
         """Sum of the rows of each user's items: users [P], table [n_items, width] -> [P, width].
@@ -45,4 +45,6 @@ class History(Stored):
         """
         counts = self.counts(users)
         _, places = positions(self.starts[users], counts)
-        return embedding_bag(self.items[places], table, counts.cumsum(0) - counts, mode="sum")
+        return embedding_bag(
+            self.items.index_select(0, places), table, counts.cumsum(0) - counts, mode="sum"
+        )

@@ -56,7 +56,8 @@ class ItemKNN(ItemToItem):
 class UserKNN(Fitted):
     """A user's `topk` most similar users vote, by their similarity, for what they interacted with.
 
-    Resnick et al. 1994, with the similarities of Ferrari Dacrema et al. 2021.
+    Resnick et al. 1994, with the similarities of Ferrari Dacrema et al. 2021. If `reverse`, those
+    vote who have the user among their own `topk`, as in that paper's code.
     """
 
     def __init__(
@@ -66,16 +67,19 @@ class UserKNN(Fitted):
         topk: Neighbours = 50,
         shrink: Shrink = 0.0,
         weighting: Weighting = "none",
+        reverse: bool = False,
     ) -> None:
         super().__init__(n_users, n_items)
         self.topk, self.shrink, self.weighting = topk, shrink, weighting
+        self.reverse = reverse
         self.history = History(n_users)
         self.neighbours = SparseRows(n_users)
 
     def fit(self, train: Interactions) -> None:
         self.history.observe(train)
         vectors = weighted(interaction_matrix(train), self.weighting)
-        self.neighbours.take(cosine_neighbours(vectors, self.topk, self.shrink))
+        neighbours = cosine_neighbours(vectors, self.topk, self.shrink)
+        self.neighbours.take(neighbours.T.tocsr() if self.reverse else neighbours)
 
     def score_all(self, users: Tensor) -> Tensor:
         chunks = users.split(max(1, NEIGHBOURS_PER_CHUNK // self.topk))

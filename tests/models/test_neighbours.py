@@ -41,6 +41,11 @@ class TestUserKNN(RecommenderContract):
         return UserKNN(n_users, n_items, topk=4)
 
 
+class TestUserKNNInReverse(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> UserKNN:
+        return UserKNN(n_users, n_items, topk=4, reverse=True)
+
+
 class TestRP3beta(RecommenderContract):
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> RP3beta:
         return RP3beta(n_users, n_items)
@@ -71,6 +76,15 @@ def test_user_knn_by_hand() -> None:
     assert found[0] == pytest.approx([near, near, near, 0])
     assert found[1] == pytest.approx([near, near, 0, 0])  # user 0 is its one neighbour
     assert found[2] == pytest.approx([far, far, far, 0])
+
+
+def test_user_knn_in_reverse_by_hand() -> None:
+    # user 0 has user 1 as its neighbour, user 1 has user 0, user 2 has user 1: nobody has user 2
+    found = scores(UserKNN(3, 4, topk=1, shrink=0.0, reverse=True), SMALL)
+    near, far = 2 / 6**0.5, 1 / 3**0.5
+    assert found[0] == pytest.approx([near, near, near, 0])
+    assert found[1] == pytest.approx([near, near, far, 0])
+    assert found[2].tolist() == [0, 0, 0, 0]
 
 
 def test_rp3beta_by_hand() -> None:
