@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Stored(nn.Module):
-    """Buffers whose shapes follow from the data: they take those of the checkpoint that is loaded."""
+    """Buffers whose shapes follow from the data: loading gives them those of the checkpoint."""
 
     def store(self, **tensors: Tensor) -> None:
         """Sets buffers, which are saved with the weights and move with the module."""
