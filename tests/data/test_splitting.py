@@ -16,6 +16,7 @@ from src.data.splitting import (
     leave_one_out,
 )
 from src.errors import UserError
+from tests.data import fakes
 
 
 def interactions(users: list[int], times: list[int] | None = None) -> Interactions:
@@ -243,3 +244,15 @@ def test_global_time_has_no_leak(
 def test_global_time_needs_times() -> None:
     with pytest.raises(UserError, match="needs timestamps"):
         by_global_time(interactions([0, 0]), 0.1, 0.1)
+
+
+def test_validation_can_be_given_back_to_training() -> None:
+    data = fakes.interactions([[0, 1, 2], [3, 4, 5]], 6, [[1, 2, 3], [6, 5, 4]])
+    split = leave_one_out(data, validation=True, seed=0)
+    merged = split.merged()
+    assert merged.train.items.tolist() == [0, 5, 1, 4]
+    assert merged.train.users.tolist() == [0, 1, 0, 1]
+    assert merged.train.timestamps is not None
+    assert merged.train.timestamps.tolist() == [1, 4, 2, 5]
+    assert len(merged.validation) == 0
+    assert merged.test is split.test
