@@ -67,6 +67,8 @@ class Ranking:
         self.n_negatives[part] = (~masked).sum(1)
         self.scores[part] = target
         self._done += len(target)
+        if target.is_cuda:  # which works on while the clock runs
+            torch.cuda.synchronize(target.device)
         self.seconds += perf_counter() - started
 
     def _best(self, every: Tensor, batch: CatalogueBatch, target: Tensor) -> Tensor:
