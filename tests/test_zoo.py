@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 import pytest
+import yaml
 
+from src.paths import CONF
+from src.training.checkpoints import make_model
 from tests.commands import MODELS, ONE_THREAD, SMALL_DATA, Finished
 
 if TYPE_CHECKING:
@@ -61,6 +65,19 @@ def test_every_model_is_trained_tested_saved_and_evaluated(
     assert again.status == 0, again.err
     tested = {k: v for k, v in without_times(measured).items() if k.startswith("test/")}
     assert without_times(metrics(again)) == tested
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_option_in_a_model_s_file_reaches_the_model(name: str) -> None:
+    text = (CONF / "model" / f"{name}.yaml").read_text()
+    content = yaml.safe_load(text)
+    options = content.get("model", content)
+    given = [key for key in options if key not in ("name", "_target_", "pretrained", "defaults")]
+    if "pretrained" in options:
+        given.remove("alpha")  # of the fusion
+    with mock.patch("src.training.checkpoints.build") as build:
+        make_model(options, 3, 4)
+    assert set(given) == set(build.call_args.args[0]) - {"_target_"}
 
 
 @pytest.mark.parametrize("words", ["model=mf loss=mse", "model=svdpp", "model=nmf loss=mse"])

@@ -16,8 +16,10 @@ from src.models import Recommender
 
 def make_model(options: Mapping[str, Any], n_users: int, n_items: int) -> Recommender:
     """The model that a `model` configuration names, freshly initialized."""
-    options = {k: v for k, v in options.items() if k not in ("name", "pretrained", "alpha")}
-    return build(options, "model", n_users=n_users, n_items=n_items)
+    # how NeuMF is fused is no part of what it is
+    aside = {"name", "pretrained", "alpha"} if "pretrained" in options else {"name"}
+    own = {key: value for key, value in options.items() if key not in aside}
+    return build(own, "model", n_users=n_users, n_items=n_items)
 
 
 def epoch_of(checkpoint: Path) -> int:
