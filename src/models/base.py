@@ -25,11 +25,6 @@ class Loss(Protocol):
         """Of that scalar, [P, 1+k]."""
 
 
-def users_per_chunk(n_items: int, device: torch.device) -> int:
-    """Users whose whole catalogues make a chunk of pairs."""
-    return max(1, PAIRS_PER_CHUNK[device.type] // n_items)
-
-
 class Recommender(Stored):
     """Scores pairs of users and items; knows nothing of Lightning, Hydra or MLflow.
 
@@ -72,8 +67,8 @@ class Recommender(Stored):
     def score_all(self, users: Tensor) -> Tensor:
         """Logits of every item: users [P] -> [P, n_items], in chunks of users."""
         items = torch.arange(self.n_items, device=users.device)[None, :]
-        chunks = users.split(users_per_chunk(self.n_items, users.device))
-        return torch.cat([self.score(chunk[:, None], items) for chunk in chunks])
+        step = max(1, PAIRS_PER_CHUNK[users.device.type] // self.n_items)
+        return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
 
     def user_rows(self, users: Tensor) -> Tensor:
         """What is looked up by user id, for L2: ids [...] -> [..., width]."""

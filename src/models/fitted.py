@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.models.base import Recommender, users_per_chunk
+from src.models.base import Recommender
+
+# Scores of whole catalogues made at a time to look some of them up
+SCORES_PER_CHUNK = 1 << 24
 
 
 class Fitted(Recommender):
@@ -35,13 +38,13 @@ class Fitted(Recommender):
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         users, items = torch.broadcast_tensors(users, items)
         different, rows = users.unique(return_inverse=True)
-        chunks = different.split(users_per_chunk(self.n_items, users.device))
-        if len(chunks) == 1:
-            return self.score_all(different)[rows, items]
-        scores = torch.empty(users.shape, device=users.device)
-        start = 0
-        for chunk in chunks:
-            mine = (rows >= start) & (rows < start + len(chunk))
-            scores[mine] = self.score_all(chunk)[rows[mine] - start, items[mine]]
-            start += len(chunk)
-        return scores
+        found = []
+        size = max(1, SCORES_PER_CHUNK // self.n_items)
+        for start in range(0, len(different), size):
+            mine = (rows >= start) & (rows < start + size)
+            scores = self.score_all(different[start : start + size])
+            found.append((mine, scores[rows[mine] - start, items[mine]]))
+        together = found[0][1].new_empty(users.shape)
+        for mine, scores in found:
+            together[mine] = scores
+        return together

@@ -89,6 +89,8 @@ class RecommenderContract:
         # in chunks of one user
         monkeypatch.setattr("src.models.base.PAIRS_PER_CHUNK", {"cpu": 1})
         torch.testing.assert_close(Recommender.score_all(model, users), expected)
+        monkeypatch.setattr("src.models.fitted.SCORES_PER_CHUNK", 1)
+        torch.testing.assert_close(model(users, every_item), expected)
 
     def test_scores_differ_between_users_and_items(self, model: Recommender) -> None:
         scores = model.score_all(torch.arange(N_USERS))
