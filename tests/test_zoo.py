@@ -93,6 +93,13 @@ def test_ratings_are_predicted(words: str, call: Call, rated: Path) -> None:
     assert "RMSE" in run.out
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
+def test_sparse_gradients_of_ratings(optimizer: str, call: Call, rated: Path) -> None:
+    words = ("model=mf", "loss=mse", "model.sparse=true", f"optimizer={optimizer}")
+    run = call(*words, *on(rated), *QUICK)
+    assert run.status == 0, run.err
+
+
 @pytest.mark.parametrize("loss", ["bce", "bpr", "squared", "hinge", "warp", "softmax"])
 def test_every_loss_on_negatives_trains_any_model(loss: str, call: Call) -> None:
     run = call("model=mf", f"loss={loss}", *SMALL_DATA, *QUICK)
@@ -140,6 +147,7 @@ def test_fitting_again_takes_as_many_epochs_as_were_best(call: Call) -> None:
         ("model=itempop loss=bpr", "itempop is fitted without gradients and makes no use of loss"),
         ("model=itempop optimizer=adam l2=0.1", "makes no use of optimizer, l2: leave that out"),
         ("model=itempop loss=mse", "makes no use of loss: leave that out"),
+        ("model=mf model.sparse=true", "model.sparse=true needs optimizer=sgd or optimizer=adagrad"),
         ("model=mf loss=none", "loss=none: mf is trained by gradients"),
         ("model=gmf protocol=ncf2017 protocol.refit=true", "this protocol has no validation part"),
         ("model=gmf protocol.refit=true scheduler=plateau", "can't repeat scheduler=plateau"),

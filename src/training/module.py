@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import torch
 from annotated_types import Ge, Gt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.data.stream import Batch, RatingBatch, RatingStream, TrainingStream, derive_seed
@@ -25,6 +25,8 @@ Factory = partial[Any]
 # A table with more rows than this many times what a step reads is updated row by row: there the two
 # ways cost the same at NeuMF-8's width.
 DEFERRED_ABOVE = 32
+# Optimizers that can do with sparse gradients
+TAKE_SPARSE = (torch.optim.SGD, torch.optim.Adagrad, torch.optim.SparseAdam)
 
 
 class RecommenderModule(Judge):
@@ -137,12 +139,18 @@ class RecommenderModule(Judge):
     def configure_optimizers(self) -> Any:
         try:
             optimizer = self.make_optimizer(self.parameters())
+            self._check_sparse(optimizer)
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
         except (ValueError, TypeError, ZeroDivisionError) as error:
             raise UserError(f"optimizer or scheduler: {error}") from error
         return [optimizer], [scheduler]
+
+    def _check_sparse(self, optimizer: torch.optim.Optimizer) -> None:
+        sparse = any(isinstance(m, nn.Embedding) and m.sparse for m in self.model.modules())
+        if sparse and not isinstance(optimizer, TAKE_SPARSE):
+            raise UserError("model.sparse=true needs optimizer=sgd or optimizer=adagrad")
 
     def on_train_epoch_end(self) -> None:
         """Schedules count epochs; a plateau is one of the metric that selects the epoch."""
