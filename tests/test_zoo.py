@@ -147,7 +147,10 @@ def test_fitting_again_takes_as_many_epochs_as_were_best(call: Call) -> None:
         ("model=itempop loss=bpr", "itempop is fitted without gradients and makes no use of loss"),
         ("model=itempop optimizer=adam l2=0.1", "makes no use of optimizer, l2: leave that out"),
         ("model=itempop loss=mse", "makes no use of loss: leave that out"),
-        ("model=mf model.sparse=true", "model.sparse=true needs optimizer=sgd or optimizer=adagrad"),
+        (
+            "model=mf model.sparse=true",
+            "model.sparse=true needs optimizer=sgd or optimizer=adagrad",
+        ),
         ("model=mf loss=none", "loss=none: mf is trained by gradients"),
         ("model=gmf protocol=ncf2017 protocol.refit=true", "this protocol has no validation part"),
         ("model=gmf protocol.refit=true scheduler=plateau", "can't repeat scheduler=plateau"),

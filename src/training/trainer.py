@@ -110,4 +110,5 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*returned `None`, this fit will run with no opt.*")
+    warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own, torch 2.13
