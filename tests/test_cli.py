@@ -119,6 +119,23 @@ def test_every_choice_composes(group: str, call: Call) -> None:
             assert cfg[group]["name"] == choice
 
 
+def nested_experiments() -> list[str]:
+    files = (CONF / "experiment").glob("*/*.yaml")
+    return sorted(f"{file.parent.name}/{file.stem}" for file in files)
+
+
+@pytest.mark.parametrize("experiment", nested_experiments())
+def test_every_experiment_on_a_data_set_composes(experiment: str, call: Call) -> None:
+    data, model = experiment.split("/")
+    cfg = composed(call, f"experiment={experiment}", resolve=True)
+    assert (cfg["data"]["name"], cfg["model"]["name"]) == (data, model)
+
+
+def test_every_model_has_an_experiment_on_the_released_split() -> None:
+    tuned = {name.split("/")[1] for name in nested_experiments() if name.startswith("ncf-ml-1m/")}
+    assert tuned == set(MODELS)
+
+
 def test_defaults_write_below_outputs(call: Call, tmp_path: Path) -> None:
     cfg = composed(call, resolve=True)
     outputs = tmp_path / "outputs"
