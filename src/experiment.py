@@ -67,35 +67,44 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
     model = initial_model(options, data)
     module = make_module(options, model, data)
     seconds = _fit(trainer, module, data)
-    # before testing, which takes the best epoch's checkpoint back with all that it remembers
-    epochs = history_of(trainer).epochs
-    selected = epoch_of(folder / BEST)
-    best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
-    part = f"{module.judged_part}/"
-    judged = {name: value for name, value in best.items() if name.startswith(part)}
-    metrics = {
-        **judged,
-        "fit/epochs": len(epochs),
-        "fit/best_epoch": selected + 1,
-        "fit/seconds": seconds,
-        "fit/parameters": sum(p.numel() for p in model.parameters()),
-    }
-    speed = "train/examples_per_second"
-    if speed in best:
-        metrics["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
-    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
-    if len(epochs) > 1:
-        title = f"{options['model']['name']} on {options['data']['name']}"
-        draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
+    judged, fitted = _fitted(trainer, module, folder, options)
+    metrics = judged | fitted | {"fit/seconds": seconds}
     if refitting:
-        print(f"fitting again with validation as part of training: {selected + 1} epochs")
-        trainer, module, data = _refit(options, folder, data, selected + 1)
+        best_epoch = int(fitted["fit/best_epoch"])
+        print(f"fitting again with validation as part of training: {best_epoch} epochs")
+        trainer, module, data = _refit(options, folder, data, best_epoch)
         metrics["refit/seconds"] = _fit(trainer, module, data)
     metrics |= test(trainer, module, data, folder, checkpoint=folder / BEST)
     write_metrics(folder, metrics)
     # a name of its own where there is a curve by epoch already, which would get a point too many
     tracker.log_metrics({f"best/{k}" if k in judged else k: v for k, v in metrics.items()})
     return metrics
+
+
+def _fitted(
+    trainer: pl.Trainer, module: Judge, folder: Path, options: Options
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What the selected epoch was judged, and facts of the fit; keeps every epoch in `folder`.
+
+    To be called before testing, which takes back the best checkpoint with all that it remembers.
+    """
+    epochs, selected = history_of(trainer).epochs, epoch_of(folder / BEST)
+    best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
+    part = f"{module.judged_part}/"
+    judged = {name: value for name, value in best.items() if name.startswith(part)}
+    fitted: dict[str, float] = {
+        "fit/epochs": len(epochs),
+        "fit/best_epoch": selected + 1,
+        "fit/parameters": sum(p.numel() for p in module.model.parameters()),
+    }
+    speed = "train/examples_per_second"
+    if speed in best:
+        fitted["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
+    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
+    if len(epochs) > 1:
+        title = f"{options['model']['name']} on {options['data']['name']}"
+        draw_curves(folder / "curves.png", title, epochs, selected, module.judged_part)
+    return judged, fitted
 
 
 def _refit(
