@@ -91,7 +91,7 @@ def _file(out: str) -> Path:
 def _read(options: Options) -> Interactions:
     """What is to be split: the filtered interactions, or those that a released split trains on."""
     from src.build import build, check
-    from src.data.filtering import filter_interactions
+    from src.data.filtering import filter_interactions, refuse_filters
     from src.data.sources.base import ReleasedSplit
 
     filters = {key: options[key] for key in ("threshold", "k_core")}
@@ -99,8 +99,7 @@ def _read(options: Options) -> Interactions:
     read = build(options["source"], "data.source").read()
     if not isinstance(read, ReleasedSplit):
         return filter_interactions(read, **filters)
-    if filters["threshold"] is not None or filters["k_core"] > 1:
-        raise UserError("data.threshold and data.k_core can't change a released split")
+    refuse_filters(**filters)
     return read.train
 
 

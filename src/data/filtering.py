@@ -34,6 +34,12 @@ def filter_interactions(data: Interactions, threshold: float | None, k_core: int
     return _compact(data)
 
 
+def refuse_filters(threshold: float | None, k_core: int) -> None:
+    """Raises UserError if a split that was released as it stands is to be filtered."""
+    if threshold is not None or k_core > 1:
+        raise UserError("data.threshold and data.k_core can't change a released split")
+
+
 def _keep_latest_of_pairs(data: Interactions) -> Interactions:
     """One row for each user-item pair: the latest by timestamp, of equals the one later in file."""
     if len(distinct_pairs(data.users, data.items, data.n_items)) == len(data):

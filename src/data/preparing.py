@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from src.data.candidates import draw_candidates
-from src.data.filtering import filter_interactions
+from src.data.filtering import filter_interactions, refuse_filters
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
 from src.data.sources.base import ReleasedSplit, Source
@@ -114,8 +114,7 @@ def _split(data: Interactions | ReleasedSplit, options: PreparationOptions) -> S
                 f"data.split={options.split}: this data set comes with its split; "
                 "use data.split=leave-one-out, or the raw data set"
             )
-        if options.threshold is not None or options.k_core > 1:
-            raise UserError("data.threshold and data.k_core can't change a released split")
+        refuse_filters(options.threshold, options.k_core)
         if options.validation:
             return hold_out_validation(data.train, data.test, options.split_seed)
         return Split(data.train, data.train.take(np.zeros(len(data.train), bool)), data.test)

@@ -14,8 +14,7 @@ from src.data.interactions import Interactions
 from src.data.sparse import interaction_matrix
 from src.errors import UserError
 from src.models.fitted import Fitted
-
-Factors = Annotated[int, Ge(1)]
+from src.models.ncf import Factors
 
 # Ratings whose factors are multiplied at a time, to bound the memory that takes
 RATINGS_PER_CHUNK = 1 << 20

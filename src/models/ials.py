@@ -12,8 +12,9 @@ from torch.nn.functional import embedding
 from tqdm import tqdm
 
 from src.data.interactions import Interactions
-from src.models.factorization import Factorization, Factors
+from src.models.factorization import Factorization
 from src.models.history import History
+from src.models.ncf import Factors
 
 # Floats in a batch of padded histories, or of the matrices made from them
 FLOATS_PER_BATCH = 1 << 20

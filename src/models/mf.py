@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from src.data.interactions import Interactions
 from src.errors import UserError
-from src.models.base import Loss, Recommender
+from src.models.base import Loss
+from src.models.embedded import Embedded
 from src.models.history import History
 from src.models.ncf import GMF, Factors
 from src.models.table import Table
@@ -18,7 +19,7 @@ from src.models.table import Table
 InitStd = Annotated[float, Gt(0)]
 
 
-class MF(Recommender):
+class MF(Embedded):
     """b + b_u + b_i + <p_u, q_i> (Koren et al. 2009; Rendle et al. 2020, equation 1).
 
     On ratings the global bias starts at their mean. One table holds the users' rows and then the
@@ -51,12 +52,6 @@ class MF(Recommender):
     def observe(self, train: Interactions) -> None:
         if self.biases and train.ratings is not None:
             self.bias.fill_(float(train.ratings.mean()))
-
-    def user_rows(self, users: Tensor) -> Tensor:
-        return self.table(users)
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        return self.table(items + self.n_users)
 
     def item_vectors(self) -> Tensor:
         return self.table.weight[self.n_users :, : self.factors]

@@ -9,8 +9,9 @@ from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from torch import Tensor, nn
 
 from src.errors import UserError
-from src.models.base import Loss, Recommender
+from src.models.base import Loss
 from src.models.branches import Branch, GMFBranch, MLPBranch, Rows, tower
+from src.models.embedded import Embedded
 from src.models.table import Table
 
 Factors = Annotated[int, Ge(1)]
@@ -22,7 +23,7 @@ Dropout = Annotated[float, Ge(0), Lt(1)]
 EMBEDDING_STD = 0.01
 
 
-class NCF(Recommender):
+class NCF(Embedded):
     """Branches side by side under one linear output layer, which gives the logit.
 
     Each branch has embeddings of its own: its columns of one table, which holds the users' rows and
@@ -43,12 +44,6 @@ class NCF(Recommender):
         bound = (3 / self.output.in_features) ** 0.5
         nn.init.uniform_(self.output.weight, -bound, bound)
         nn.init.zeros_(self.output.bias)
-
-    def user_rows(self, users: Tensor) -> Tensor:
-        return self.table(users)
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        return self.table(items + self.n_users)
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         by_branch = self._by_branch(Rows(self.user_rows(users), self.item_rows(items)))

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge, MinLen
 from torch import Tensor, nn
 
-from src.models.base import Recommender
+from src.models.embedded import Embedded
 from src.models.ncf import Dropout, Factors, Layers
 from src.models.table import Table
 
@@ -22,7 +22,7 @@ ACTIVATIONS = {
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "leaky-relu"]
 
 
-class GeneralNCF(Recommender):
+class GeneralNCF(Embedded):
     """The general framework (He et al. 2017, equation 4) as small ports of the paper write it.
 
     Embeddings of out_size * 2^(num_layers - 1), side by side through `num_layers` layers that each
@@ -52,18 +52,12 @@ class GeneralNCF(Recommender):
         self.tower = nn.Sequential(*layers)
         self.output = nn.Linear(out_size, 1)
 
-    def user_rows(self, users: Tensor) -> Tensor:
-        return self.table(users)
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        return self.table(items + self.n_users)
-
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         rows = torch.broadcast_tensors(self.user_rows(users), self.item_rows(items))
         return self.output(self.tower(torch.cat(rows, dim=-1))).squeeze(-1)
 
 
-class RecoHutNCF(Recommender):
+class RecoHutNCF(Embedded):
     """NeuMF as in the RecoHut notebooks (after RecLearn): a sigmoid on the product of GMF.
 
     Four embeddings of `factors` columns; a tower of `hidden_units` with one dropout after it; a
@@ -91,12 +85,6 @@ class RecoHutNCF(Recommender):
             width = units
         self.tower = nn.Sequential(*layers, nn.Dropout(dropout))
         self.output = nn.Linear(factors + width, 1)
-
-    def user_rows(self, users: Tensor) -> Tensor:
-        return self.table(users)
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        return self.table(items + self.n_users)
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         user, item = torch.broadcast_tensors(self.user_rows(users), self.item_rows(items))

@@ -1,0 +1,20 @@
+"""What recommenders share that look users and items up in one table."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from src.models.base import Recommender
+from src.models.table import Table
+
+
+class Embedded(Recommender):
+    """A subclass sets `table`: the users' rows and then the items'."""
+
+    table: Table
+
+    def user_rows(self, users: Tensor) -> Tensor:
+        return self.table(users)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        return self.table(items + self.n_users)
