@@ -9,7 +9,10 @@ import hydra
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
-from src import assembly, cli
+from src import (
+    assembly,
+    composing,  # noqa: F401 - for what it provides
+)
 from src.build import check
 from src.data.datamodule import InteractionDataModule
 from src.paths import CONF
@@ -28,7 +31,6 @@ def found_here(data: str) -> tuple[str, ...]:
 
 def compose(*overrides: str) -> dict[str, Any]:
     """The options of `python -m src.train OVERRIDES`."""
-    cli.register_resolvers()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = hydra.compose("train", overrides=list(overrides))
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]

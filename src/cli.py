@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sys
-import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -25,8 +24,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from src import composing  # noqa: F401 - for what it provides
 from src.errors import UserError, did_you_mean
-from src.paths import CONF, OUTPUTS
+from src.paths import CONF
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,6 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """
     # Hydra then raises what it would have printed, and leaves the printing to us
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    register_resolvers()
     signal.signal(signal.SIGTERM, _terminate)
     if strangers := get_args_parser().parse_known_args()[1]:
         _fail(_stranger(strangers[0]))
@@ -76,24 +75,6 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         if line is None:
             raise
         _fail(line)
-
-
-def register_resolvers() -> None:
-    """What the configuration files ask for by ${outputs:}, ${pid:} and ${choices:}."""
-    OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
-    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
-
-
-def _choices() -> str:
-    """For --help: each group and its choices, in lines that fit a terminal."""
-    folders = sorted({file.parent for file in CONF.glob("*/**/*.yaml")} - {CONF / "hydra" / "help"})
-    lines = []
-    for folder in folders:
-        names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-        line = f"{folder.relative_to(CONF).as_posix()}: {names}"
-        lines += textwrap.wrap(line, 98, subsequent_indent="    ", break_on_hyphens=False)
-    return "\n".join(lines)
 
 
 def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,45 +28,67 @@ from src.build import check
 from src.data.datamodule import InteractionDataModule
 from src.evaluation.per_user import write_per_user, write_ranks
 from src.results import print_results
-from src.runs import BEST
+from src.runs import BEST, LAST
 from src.tracking import Tracker, open_tracker
 from src.training.checkpoints import epoch_of
 from src.training.curves import draw_curves
 from src.training.judging import Judge
+from src.training.module import RecommenderModule
 from src.training.trainer import history_of, make_trainer
 
 
-def run(cfg: DictConfig, folder: Path, tags: Options) -> float:
+def run(
+    cfg: DictConfig,
+    folder: Path,
+    tags: Mapping[str, str],
+    *,
+    callbacks: Sequence[pl.Callback] = (),
+    testing: bool = True,
+    resuming: bool = False,
+) -> float:
     """Trains, selects, tests and records one model in `folder`; returns what selected the epoch.
 
-    Raises UserError for a mistake in any option.
+    `callbacks` join the Trainer's own. Without `testing`, test is not looked at. `resuming` goes on
+    with a run that was cut off in `folder`, if there is one, and with its record. Raises UserError
+    for a mistake in any option.
     """
     options: Options = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(options, folder / "config.yaml")
-    with open_tracker(options["tracking"], tags) as tracker:
+    begun = {"output_folder": tags["output_folder"]} if resuming else None
+    with open_tracker(options["tracking"], tags, continuing=begun) as tracker:
         tracker.log_params(options)
         try:
-            metrics = _train_and_test(options, folder, tracker)
+            metrics = _train_and_test(options, folder, tags, tracker, callbacks, testing, resuming)
         finally:
             tracker.log_files(folder)
     print_results(options, metrics, folder, tracker.location)
     return metrics[options["protocol"]["monitor"]]
 
 
-def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[str, float]:
+def _train_and_test(
+    options: Options,
+    folder: Path,
+    tags: Mapping[str, str],
+    tracker: Tracker,
+    callbacks: Sequence[pl.Callback],
+    testing: bool,
+    resuming: bool,
+) -> dict[str, float]:
     seed_everything(options)
     monitor, refitting = options["protocol"]["monitor"], options["protocol"]["refit"]
-    trainer = make_trainer(
-        folder, monitor, tracker.logger, **check(make_trainer, options["trainer"], "trainer")
-    )
+    settings = check(make_trainer, options["trainer"], "trainer")
+    trainer = make_trainer(folder, monitor, tracker.logger, callbacks, **settings)
     data = make_datamodule(options)
     if refitting:
         check_refit(options)
-    tracker.set_tags({"data_fingerprint": data.prepared.fingerprint})
+    tags = {**tags, "data_fingerprint": data.prepared.fingerprint}
+    tracker.set_tags(tags)
+    (folder / "provenance.json").write_text(json.dumps(tags, indent=2) + "\n")
     model = initial_model(options, data)
     module = make_module(options, model, data)
-    seconds = _fit(trainer, module, data)
+    continuing = _last_checkpoint(module, folder) if resuming and not refitting else None
+    seconds = _fit(trainer, module, data, continuing)
     judged, fitted = _fitted(trainer, module, folder, options)
     metrics = judged | fitted | {"fit/seconds": seconds}
     if refitting:
@@ -74,11 +96,19 @@ def _train_and_test(options: Options, folder: Path, tracker: Tracker) -> dict[st
         print(f"fitting again with validation as part of training: {best_epoch} epochs")
         trainer, module, data = _refit(options, folder, data, best_epoch)
         metrics["refit/seconds"] = _fit(trainer, module, data)
-    metrics |= test(trainer, module, data, folder, checkpoint=folder / BEST)
+    if testing:
+        metrics |= test(trainer, module, data, folder, checkpoint=folder / BEST)
     write_metrics(folder, metrics)
-    # a name of its own where there is a curve by epoch already, which would get a point too many
-    tracker.log_metrics({f"best/{k}" if k in judged else k: v for k, v in metrics.items()})
+    log_final(tracker, metrics, by_epoch=judged)
     return metrics
+
+
+def log_final(tracker: Tracker, metrics: Mapping[str, float], by_epoch: Container[str]) -> None:
+    """Logs what a run came to.
+
+    What has a curve by epoch already gets a name of its own, or that would get a point too many.
+    """
+    tracker.log_metrics({f"best/{k}" if k in by_epoch else k: v for k, v in metrics.items()})
 
 
 def _fitted(
@@ -118,12 +148,24 @@ def _refit(
     return trainer, make_module(options, initial_model(options, data), data), data
 
 
-def _fit(trainer: pl.Trainer, module: Judge, data: InteractionDataModule) -> float:
-    """Trains; returns the seconds it took."""
+def _last_checkpoint(module: Judge, folder: Path) -> Path | None:
+    """Where training was cut off in `folder`; None to begin anew.
+
+    What is fitted to the whole training part begins anew: that is quick, and its random numbers
+    don't follow from the epoch's number alone.
+    """
+    last = folder / LAST
+    return last if isinstance(module, RecommenderModule) and last.exists() else None
+
+
+def _fit(
+    trainer: pl.Trainer, module: Judge, data: InteractionDataModule, continuing: Path | None = None
+) -> float:
+    """Trains, from the checkpoint `continuing` on; returns the seconds it took altogether."""
     started = time.perf_counter()
     with _ctrl_c():
-        trainer.fit(module, datamodule=data)
-    return time.perf_counter() - started
+        trainer.fit(module, datamodule=data, ckpt_path=continuing)
+    return time.perf_counter() - started + history_of(trainer).seconds_before
 
 
 @contextmanager
@@ -170,4 +212,7 @@ def test(
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    """Writes metrics.json, whole or not at all: it tells that the run is finished."""
+    unfinished = folder / ".metrics.json"
+    unfinished.write_text(json.dumps(metrics, indent=2) + "\n")
+    unfinished.replace(folder / "metrics.json")

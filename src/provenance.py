@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -12,6 +14,10 @@ from omegaconf import DictConfig
 from src.paths import CONF
 
 CODE = CONF.parent
+SOURCE = Path(__file__).parent
+
+# What a run's results depend on; how they are recorded, compared and drawn changes none
+DECISIVE = ("assembly.py", "build.py", "data", "evaluation", "experiment.py", "models", "training")
 
 
 def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
@@ -24,16 +30,30 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
         "protocol": cfg.protocol.name,
         "seed": str(cfg.seed),
         "output_folder": str(folder.resolve()),
-        "overrides": " ".join(hydra.overrides.task),
+        "overrides": " ".join(w for w in hydra.overrides.task if not w.startswith("sweep.")),
         "git_commit": commit,
+        "code_version": code_version(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "src.train",
         "mlflow.source.git.commit": commit.removesuffix("-dirty"),
     }
     if hydra.mode == RunMode.MULTIRUN:
-        tags["sweep"] = Path(hydra.sweep.dir).name
-        tags["sweep_job"] = str(hydra.job.num)
+        tags |= {"sweep": cfg.sweep.name, "job": folder.name}
+        if cfg.sweep.parent is not None:
+            tags["mlflow.parentRunId"] = cfg.sweep.parent
     return tags
+
+
+@cache
+def code_version() -> str:
+    """Digest of the code that decides a run's results, committed or not."""
+    digest = hashlib.sha256()
+    for part in DECISIVE:
+        path = SOURCE / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{file.relative_to(SOURCE).as_posix()}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def git_commit() -> str:

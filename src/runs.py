@@ -9,6 +9,7 @@ from typing import Any
 from src.errors import UserError
 
 BEST = Path("checkpoints/best.ckpt")
+LAST = Path("checkpoints/last.ckpt")
 
 
 def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:

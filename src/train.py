@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from src import cli
 from src.startup import importing
@@ -21,25 +21,21 @@ def train(cfg: DictConfig) -> float:
         from pathlib import Path
 
         from hydra.core.hydra_config import HydraConfig
-        from omegaconf import OmegaConf, open_dict
+        from hydra.types import RunMode
 
         from src import experiment
+        from src.pretraining import take_stages
         from src.provenance import tags_of
+        from src.sweeping import jobs
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    # resolved before the run's own model and optimizer, to which they refer, give way to them
-    stages = OmegaConf.to_container(cfg.get("pretrain", OmegaConf.create()), resolve=True)
-    with open_dict(cfg):
-        cfg.pop("pretrain", None)
-    for name, stage in cast("dict[str, dict[str, Any]]", stages).items():
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    if hydra.mode == RunMode.MULTIRUN:
+        return jobs.run(cfg, folder, tags_of(cfg, folder))
+    for name, stage in take_stages(cfg).items():
         print(f"pre-training {name}", flush=True)
-        stage_cfg = cfg.copy()
-        for key, value in stage.items():
-            # a choice takes the place of the run's own, other options are added to it
-            chosen = isinstance(value, dict) and "_target_" in value
-            OmegaConf.update(stage_cfg, key, value, merge=not chosen, force_add=True)
         stage_folder = folder / f"pretrain-{name}"
-        experiment.run(stage_cfg, stage_folder, {**tags_of(stage_cfg, stage_folder), "stage": name})
+        experiment.run(stage, stage_folder, {**tags_of(stage, stage_folder), "stage": name})
         cfg.model.pretrained[name] = str(stage_folder)
     return experiment.run(cfg, folder, tags_of(cfg, folder))
 

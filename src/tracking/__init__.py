@@ -11,11 +11,19 @@ from src.tracking.base import Tracker
 __all__ = ["Tracker", "open_tracker"]
 
 
-def open_tracker(options: Mapping[str, Any], tags: Mapping[str, Any]) -> Tracker:
-    """The tracker that a `tracking` configuration names."""
+def open_tracker(
+    options: Mapping[str, Any],
+    tags: Mapping[str, Any],
+    continuing: Mapping[str, str] | None = None,
+) -> Tracker:
+    """The tracker that a `tracking` configuration names.
+
+    `continuing`: tags of an earlier run of the experiment, whose record goes on if there is one.
+    """
     if options["name"] == "none":
         return Tracker()
     from src.tracking.mlflow import MLflowTracker
 
     options = {key: value for key, value in options.items() if key != "name"}
-    return MLflowTracker(**check(MLflowTracker, options, "tracking"), tags=tags)
+    checked = check(MLflowTracker, options, "tracking")
+    return MLflowTracker(**checked, tags=tags, continuing=continuing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,9 @@ class Tracker:
 
     logger: Logger | None = None
     """Receives the metrics of every epoch from Lightning."""
+
+    run_id: str | None = None
+    """What the record is found by."""
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +47,7 @@ class Tracker:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
 
-    def log_files(self, folder: Path) -> None: ...
+    def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None: ...
 
     def finish(self, status: str) -> None: ...
 

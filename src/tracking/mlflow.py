@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,19 +39,21 @@ class MLflowTracker(Tracker):
         run_name: str,
         artifacts: str | None = None,
         tags: Mapping[str, Any] | None = None,
+        continuing: Mapping[str, str] | None = None,
     ) -> None:
         """Opens the store, creating database and experiment if need be, and starts a run.
 
-        `artifacts`: folder for the files of an embedded database's runs. Raises UserError when
-        the store can't be opened.
+        `artifacts`: folder for the files of an embedded database's runs. `continuing`: tags of a
+        run of this experiment that goes on instead, if there is one. Raises UserError when the
+        store can't be opened.
         """
         try:
             with _creating(uri):
                 self.client = _client(uri)
                 experiment_id = _experiment(self.client, experiment, uri, artifacts)
-            run = self.client.create_run(
-                experiment_id, run_name=run_name, tags=_strings(tags or {})
-            )
+            self.run_id = _continued(self.client, experiment_id, continuing)
+            if self.run_id is None:
+                self.run_id = self.client.create_run(experiment_id, run_name=run_name).info.run_id
         except _trouble() as error:
             raise UserError(
                 f"tracking.uri={uri} can't be used: {_first_line(error)}; "
@@ -59,8 +61,8 @@ class MLflowTracker(Tracker):
             ) from error
         self.uri, self.experiment_name = uri, experiment
         self.incomplete = False
-        self.run_id = run.info.run_id
         self.logger = MLflowLogger(self)
+        self.set_tags(tags or {})
 
     @property
     def location(self) -> str:
@@ -94,10 +96,15 @@ class MLflowTracker(Tracker):
         with self._forgiving():
             self.client.log_batch(self.run_id, metrics=listed)
 
-    def log_files(self, folder: Path) -> None:
-        """Copies the folder's files to the run's artifacts, but not those of runs within it."""
+    def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None:
+        """Copies the folder's files to the run's artifacts, but not those of runs within it.
+
+        Nor what it names that is to be left out.
+        """
         for path in sorted(folder.iterdir()):
             if path.name.startswith(".") or (path / "config.yaml").exists():
+                continue
+            if path.name in leave_out:
                 continue
             with self._forgiving():
                 if path.is_dir():
@@ -206,6 +213,21 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     if known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     return known.experiment_id
+
+
+def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) -> str | None:
+    """The id of the experiment's latest run with these tags, set back to running."""
+    if tags is None:
+        return None
+    wanted = " and ".join(f'tags.`{name}` = "{value}"' for name, value in tags.items())
+    runs = client.search_runs([experiment_id], wanted, max_results=1)
+    if not runs:
+        return None
+    run = runs[0]
+    client.update_run(run.info.run_id, status="RUNNING")
+    if "error" in run.data.tags:
+        client.delete_tag(run.info.run_id, "error")
+    return run.info.run_id
 
 
 def _trouble() -> tuple[type[Exception], ...]:

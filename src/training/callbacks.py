@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from src.data.stream import Stream
@@ -25,6 +25,8 @@ class EpochHistory(Callback):
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         """For each epoch its number, loss, learning rate, judged metrics, seconds and speed."""
+        self.seconds_before = 0.0
+        """What the epochs took that were trained before the run was cut off."""
         self._started = 0.0
         self._trained = 0.0
 
@@ -60,6 +62,15 @@ class EpochHistory(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = state_dict["epochs"]
+        self.seconds_before = sum(e["train/seconds"] + e["eval/seconds"] for e in self.epochs)
+
+
+class Patience(EarlyStopping):
+    """Early stopping that a run which had stopped before it was cut off does not forget."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
 
 class EpochBar(TQDMProgressBar):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,12 +13,12 @@ from typing import Annotated, Literal
 import pytorch_lightning as pl
 import torch
 from annotated_types import Ge
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from threadpoolctl import threadpool_limits
 
 from src.errors import UserError
-from src.training.callbacks import EpochBar, EpochHistory
+from src.training.callbacks import EpochBar, EpochHistory, Patience
 from src.training.judging import lower_is_better
 
 
@@ -25,6 +26,7 @@ def make_trainer(
     folder: Path,
     monitor: str | None,
     logger: Logger | None,
+    more: Sequence[pl.Callback] = (),
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     devices: Annotated[int, Ge(1)] = 1,
     precision: Literal["32", "bf16-mixed"] = "32",
@@ -36,8 +38,9 @@ def make_trainer(
 ) -> pl.Trainer:
     """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
-    Without a `monitor` no epoch is judged, and the last one is the best. Raises UserError when the
-    device isn't there. The options are explained in conf/trainer/auto.yaml.
+    Without a `monitor` no epoch is judged, and the last one is the best. `more` callbacks follow
+    our own. Raises UserError when the device isn't there. The options are explained in
+    conf/trainer/auto.yaml.
     """
     accelerator = _resolve(accelerator, devices)
     set_up_cpu(threads)
@@ -53,9 +56,9 @@ def make_trainer(
     # Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed
     mode = "min" if monitor and lower_is_better(monitor) else "max"
     best, last = keep(filename="best", monitor=monitor, mode=mode), keep(filename="last")
-    callbacks: list[pl.Callback] = [EpochHistory(), best, last]
+    callbacks: list[pl.Callback] = [EpochHistory(), best, last, *more]
     if monitor and patience is not None:
-        callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
+        callbacks.append(Patience(monitor, mode=mode, patience=patience))
     if on_terminal:
         callbacks.append(EpochBar(refresh_rate=4, leave=False))
     return pl.Trainer(

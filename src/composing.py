@@ -1,0 +1,42 @@
+"""What composing a configuration needs: values for ${outputs:}, ${choices:} and the like.
+
+Importing this file provides them, also in the processes that a parallel launcher starts.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import warnings
+
+from omegaconf import OmegaConf
+
+from src.paths import CONF, OUTPUTS
+
+
+def _choices() -> str:
+    """For --help: each group and its choices, in lines that fit a terminal."""
+    aside = {CONF / "hydra" / name for name in ("help", "sweeper")}
+    folders = sorted({file.parent for file in CONF.glob("*/**/*.yaml")} - aside)
+    lines = []
+    for folder in folders:
+        names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+        line = f"{folder.relative_to(CONF).as_posix()}: {names}"
+        lines += textwrap.wrap(line, 98, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def _jobs_at_once(threads: int | None) -> int:
+    """How many jobs of so many threads the machine's cores can take; null threads take all."""
+    from joblib import cpu_count
+
+    cores = int(cpu_count())
+    return max(1, cores // threads) if threads else 1
+
+
+OmegaConf.register_new_resolver("choices", _choices, replace=True)
+OmegaConf.register_new_resolver("jobs_at_once", _jobs_at_once, replace=True)
+OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
+OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
+# the folder of tuned experiments is looked through before there is one
+warnings.filterwarnings("ignore", message="provider=hydra.searchpath in main")

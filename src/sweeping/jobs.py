@@ -1,0 +1,109 @@
+"""Runs of sweeps: each in a folder named after what it computes, so that none is computed twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from src import experiment
+from src.assembly import Options, make_datamodule
+from src.errors import UserError
+from src.pretraining import take_stages
+from src.provenance import code_version
+from src.tracking import open_tracker
+
+KEY_LENGTH = 16
+# Where things lie changes no result; what lies there is in the fingerprint
+PLACES = {"data": ("root", "path", "cache"), "source": ("root", "path")}
+
+
+def fingerprint_of(options: Options) -> str | None:
+    """Of the data, which are prepared if they are not; None when the options are mistaken."""
+    try:
+        return make_datamodule(options).prepared.fingerprint
+    except (UserError, OSError):
+        return None  # the run itself will say why
+
+
+def key_of(options: Options, fingerprint: str | None) -> str:
+    """Digest of all that decides a run's results: options, data and code."""
+    deciding = {k: v for k, v in options.items() if k not in ("tracking", "sweep")}
+    data = {k: v for k, v in options["data"].items() if k not in PLACES["data"]}
+    data["source"] = {k: v for k, v in data["source"].items() if k not in PLACES["source"]}
+    key = {**deciding, "data": data, "fingerprint": fingerprint, "code": code_version()}
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def metrics_of(folder: Path) -> dict[str, float] | None:
+    """What the job in `folder` came to; None while it is not finished."""
+    file = folder / "metrics.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
+    """Runs a job in `folder`, its pre-training stages first; returns what selected the epoch.
+
+    A finished one is not run again, unless `sweep.rerun`; one that was cut off goes on from its
+    last epoch. While another process is at the same job, this one waits.
+    """
+    with _alone_in(folder):
+        metrics = metrics_of(folder)
+        if metrics is None or cfg.sweep.rerun:
+            if cfg.sweep.rerun:
+                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+                (folder / "metrics.json").unlink(missing_ok=True)
+            return _run(cfg, folder, tags)
+    return metrics[cfg.protocol.monitor]
+
+
+def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
+    for name, stage in take_stages(cfg).items():
+        options: Options = OmegaConf.to_container(stage, resolve=True)  # type: ignore[assignment]
+        stage_folder = folder.parent / key_of(options, fingerprint_of(options))
+        print(f"pre-training {name}", flush=True)
+        stage.sweep.rerun = False  # a job of the sweep may just have run it
+        about = {"job": stage_folder.name, "output_folder": str(stage_folder.resolve())}
+        run(stage, stage_folder, {**_of_itself(tags), **about, "stage": name})
+        cfg.model.pretrained[name] = str(stage_folder)
+    return experiment.run(cfg, folder, tags, resuming=not cfg.sweep.rerun)
+
+
+def _of_itself(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags without what makes a run part of a sweep."""
+    return {k: v for k, v in tags.items() if k not in ("sweep", "mlflow.parentRunId")}
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process that is at {folder}", flush=True)
+        held = lock.acquire()
+    with held:
+        yield
+
+
+def record(options: Options, folder: Path, tags: Mapping[str, str]) -> None:
+    """Records a finished job's folder as a run of its own: everything but the checkpoints."""
+    with open_tracker(options["tracking"], tags) as tracker:
+        tracker.log_params(options)
+        by_epoch: list[str] = []
+        if (folder / "history.csv").exists():
+            history = pd.read_csv(folder / "history.csv")
+            by_epoch = [name for name in history.columns if name != "epoch"]
+            for _, row in history.iterrows():
+                tracker.log_metrics(row[by_epoch].to_dict(), int(row["epoch"]))
+        experiment.log_final(tracker, metrics_of(folder) or {}, by_epoch)
+        tracker.log_files(folder, leave_out=("checkpoints",))

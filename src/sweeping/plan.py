@@ -1,0 +1,94 @@
+"""What a sweep is to do: its jobs, their folders, and its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from src.errors import UserError
+from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
+
+Options = dict[str, Any]
+
+NAME = re.compile(r"[\w.+-]+")
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Job:
+    """One combination of a sweep."""
+
+    words: list[str]
+    """What the command line of this job alone would be."""
+    swept: dict[str, str]
+    """Those of its options in which the sweep's jobs differ."""
+    options: Options
+    key: str
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, float] | None:
+        """What it came to; None while it is not finished."""
+        return metrics_of(self.folder)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it has to be run."""
+        return self.options["sweep"]["rerun"] or self.metrics is None
+
+
+def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
+    """The jobs of these words and options, each once; their data are prepared on the way."""
+    places = _swept([words for words, _ in composed])
+    fingerprints: dict[str, str | None] = {}
+    jobs: dict[str, Job] = {}
+    for words, options in composed:
+        data = json.dumps(options["data"], sort_keys=True)
+        if data not in fingerprints:
+            fingerprints[data] = fingerprint_of(options)
+        key = key_of(options, fingerprints[data])
+        folder = Path(options["sweep"]["jobs"]) / key
+        swept = dict(words[place].split("=", 1) for place in places)
+        jobs.setdefault(key, Job(words, swept, options, key, folder))
+    return list(jobs.values())
+
+
+def _swept(grid: Sequence[Sequence[str]]) -> list[int]:
+    """The places of the words in which the combinations differ."""
+    return [place for place, words in enumerate(zip(*grid, strict=True)) if len(set(words)) > 1]
+
+
+def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
+    """The name that `sweep.name` gives, or one made from what is swept.
+
+    The same command has the same name. Raises UserError for a name that no folder can have.
+    """
+    given = config.sweep.name
+    if given is not None:
+        if not NAME.fullmatch(str(given)):
+            raise UserError(f"sweep.name={given}: letters, digits and . _ + - only")
+        return str(given)
+    parts = [_said([words[place] for words in grid]) for place in _swept(grid)] or ["one-job"]
+    digest = hashlib.sha256(json.dumps(_without_sweep(grid)).encode()).hexdigest()[:6]
+    return f"{'_'.join([config.data.name, *parts])[:LONGEST_NAME]}-{digest}"
+
+
+def _said(words: Sequence[str]) -> str:
+    """Of model.factors=8, model.factors=16: factors-8-16."""
+    option = words[0].split("=")[0]
+    values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
+    values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
+    named = [] if option in ("model", "experiment") else [option.rpartition(".")[2]]
+    return "-".join([*named, *values])
+
+
+def _without_sweep(grid: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The combinations without the options of the sweep itself, which make no other one of it."""
+    return [[word for word in words if not word.startswith("sweep.")] for words in grid]

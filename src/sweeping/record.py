@@ -1,0 +1,157 @@
+"""A sweep's own record: its parent run, and a folder with its table and its report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+from hydra.core.utils import JobReturn, JobStatus
+
+from src.errors import UserError
+from src.provenance import code_version, git_commit
+from src.sweeping.jobs import record
+from src.sweeping.plan import Job
+from src.sweeping.summary import as_markdown, print_summary, table_of
+from src.tracking import open_tracker
+from src.tracking.reading import Reader
+
+JOBS = "jobs.csv"
+
+
+class SweepRecord:
+    """Opened before the first job and closed after the last, however the sweep ends."""
+
+    def __init__(self, name: str, jobs: Sequence[Job]) -> None:
+        """Finds the sweep's parent run or makes it. Raises UserError if the store can't be used."""
+        self.name, self.jobs = name, jobs
+        self.errors: dict[str, Exception] = {}
+        """By key, why jobs failed."""
+        first = jobs[0].options
+        # a tree needs its runs in one experiment
+        experiments = {job.options["tracking"].get("experiment"): None for job in jobs}
+        self.tracking: dict[str, Any] = dict(first["tracking"])
+        self.for_jobs: dict[str, str] = {}
+        """Options that tell the jobs whose children they are."""
+        if "experiment" in self.tracking:
+            self.tracking |= {"experiment": "+".join(map(str, experiments)), "run_name": name}
+            self.for_jobs["tracking.experiment"] = self.tracking["experiment"]
+        self.folder = Path(first["sweep"]["folder"]) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = {
+            "sweep": name,
+            "kind": "sweep",
+            "data": first["data"]["name"],
+            "git_commit": git_commit(),
+            "code_version": code_version(),
+            "output_folder": str(self.folder),
+        }
+        found_by = {"sweep": name, "kind": "sweep"}
+        self.tracker = open_tracker(self.tracking, about, continuing=found_by)
+        if self.tracker.run_id is not None:
+            self.for_jobs["sweep.parent"] = self.tracker.run_id
+
+    def __enter__(self) -> Self:
+        self.tracker.__enter__()
+        finished = [job for job in self.jobs if not job.wanted]
+        before = f", {len(finished)} finished before" if finished else ""
+        print(f"sweep {self.name}: {len(self.jobs)} jobs{before}", flush=True)
+        self._adopt(finished)
+        self.left = len(self.jobs) - len(finished)
+        self.done = 0
+        self.started = time.perf_counter()
+        return self
+
+    def _adopt(self, finished: Sequence[Job]) -> None:
+        """Records jobs as children that were run for another sweep, or whose record is gone."""
+        if self.tracker.run_id is None or not finished:
+            return
+        children = Reader(self.tracking["uri"]).sweep(self.tracker.run_id)
+        known = {child.tags.get("job") for child in children if child.status == "FINISHED"}
+        for job in finished:
+            if job.key not in known:
+                tags = json.loads((job.folder / "provenance.json").read_text())
+                tags.pop("stage", None)
+                mine = {"sweep": self.name, "mlflow.parentRunId": self.tracker.run_id}
+                options = {**job.options, "tracking": self._child(job)}
+                record(options, job.folder, {**tags, **mine})
+
+    def _child(self, job: Job) -> dict[str, Any]:
+        return {**job.options["tracking"], "experiment": self.tracking["experiment"]}
+
+    def starting(self, batch: Sequence[Job]) -> None:
+        """Says which jobs come next, and how long the rest may take."""
+        if len(batch) > 1:
+            return
+        swept = " ".join("=".join(option) for option in batch[0].swept.items())
+        words = f"job {self.done + 1} of {self.left}: {swept or batch[0].key}"
+        if self.done:
+            each = (time.perf_counter() - self.started) / self.done
+            words += f"  ({_duration(each * (self.left - self.done))} left)"
+        print(words, flush=True)
+
+    def ended(self, batch: Sequence[Job], results: Sequence[JobReturn]) -> None:
+        """Notes how jobs ended, and brings the table up to date."""
+        for job, result in zip(batch, results, strict=True):
+            if result.status == JobStatus.FAILED:
+                self.errors[job.key] = result._return_value
+        self.done += len(batch)
+        self._write_table()
+
+    def _write_table(self) -> pd.DataFrame:
+        table = table_of(self.jobs, self.errors)
+        table.to_csv(self.folder / JOBS, index=False)
+        return table
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        table = self._write_table()
+        print_summary(self.name, table, self.folder / JOBS)
+        self.tracker.set_tags({"mlflow.note.content": as_markdown(self.name, table)})
+        self.tracker.log_metrics(
+            {
+                f"jobs/{status}": float((table["status"] == status).sum())
+                for status in ("finished", "failed", "missing")
+            }
+        )
+        # someone who presses Ctrl-C does not want to wait for pictures
+        if (
+            kind is None
+            and self.tracker.run_id is not None
+            and (table["status"] == "finished").any()
+        ):
+            from src.comparison.report import write_report
+
+            reader = Reader(self.tracking["uri"])
+            page = self.folder / "report.html"
+            write_report(reader, reader.sweep(self.tracker.run_id), self.name, page)
+            print(f"report   {page}")
+        self.tracker.log_files(self.folder)
+        self.tracker.__exit__(kind, error, traceback)
+
+    def raise_failures(self) -> None:
+        """Raises a bug that a job failed with; else UserError for the jobs that failed."""
+        if not self.errors:
+            return
+        for error in self.errors.values():
+            if not isinstance(error, UserError):
+                raise error
+        n, first = len(self.errors), next(iter(self.errors.values()))
+        raise UserError(
+            f"{n} of {len(self.jobs)} jobs failed, the first with: {first}; "
+            "the same command tries them again"
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,80 @@
+"""The table of a sweep's jobs: for jobs.csv, for the terminal, for the parent run's note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from src.sweeping.plan import Job
+
+# What the table has of each job, as far as measured, and what a person reads above it
+MEASURED = {
+    "val/rmse": "val RMSE",
+    "val/ndcg@10": "val NDCG@10",
+    "test/rmse": "RMSE",
+    "test/hr@10": "HR@10",
+    "test/ndcg@10": "NDCG@10",
+    "fit/seconds": "seconds",
+}
+MOST_ROWS = 60
+
+
+def table_of(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFrame:
+    """One row a job: how it ended, what is swept, what it came to, where it lies.
+
+    `errors`: by key, why jobs failed.
+    """
+    rows = []
+    for job in jobs:
+        metrics = job.metrics
+        status = "finished" if metrics else "failed" if job.key in errors else "missing"
+        known = metrics or {}
+        rows.append(
+            {
+                "status": status,
+                **job.swept,
+                **{name: known.get(name) for name in MEASURED},
+                "error": " ".join(str(errors.get(job.key, "")).split()),
+                "job": job.key,
+                "folder": str(job.folder),
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.drop(columns=[name for name in MEASURED if table[name].isna().all()])
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """What of the table a person reads."""
+    aside = ["job", "folder", *([] if table["error"].any() else ["error"])]
+    shown = table.drop(columns=aside)
+    for name in [name for name in MEASURED if name in shown]:
+        form = "{:.1f}" if name == "fit/seconds" else "{:.4f}"
+        shown[name] = ["" if pd.isna(value) else form.format(value) for value in table[name]]
+    heads = {name: MEASURED.get(name, name.rpartition(".")[2]) for name in shown}
+    return shown.astype(str).rename(columns=heads)
+
+
+def print_summary(name: str, table: pd.DataFrame, file: Path) -> None:
+    """The jobs that ended, on the terminal; all of them are in `file`."""
+    shown = as_text(table)
+    counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
+    printed = Table(title=f"{name}: {counts}", title_justify="left")
+    for column in shown:
+        printed.add_column(column, justify="right" if column in MEASURED.values() else "left")
+    for row in shown.head(MOST_ROWS).itertuples(index=False):
+        printed.add_row(*row)
+    Console(soft_wrap=True, highlight=False).print(printed)
+    if len(shown) > MOST_ROWS:
+        print(f"and {len(shown) - MOST_ROWS} more")
+    print(f"jobs     {file}")
+
+
+def as_markdown(name: str, table: pd.DataFrame) -> str:
+    """The same for MLflow's page of the parent run."""
+    shown = as_text(table)
+    lines = [list(shown), ["---"] * len(shown.columns), *shown.to_numpy().tolist()]
+    return "\n".join([f"**{name}**", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
