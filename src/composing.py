@@ -26,16 +26,7 @@ def _choices() -> str:
     return "\n".join(lines)
 
 
-def _jobs_at_once(threads: int | None) -> int:
-    """How many jobs of so many threads the machine's cores can take; null threads take all."""
-    from joblib import cpu_count
-
-    cores = int(cpu_count())
-    return max(1, cores // threads) if threads else 1
-
-
 OmegaConf.register_new_resolver("choices", _choices, replace=True)
-OmegaConf.register_new_resolver("jobs_at_once", _jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
 OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
 # the folder of tuned experiments is looked through before there is one

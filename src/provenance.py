@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
         "protocol": cfg.protocol.name,
         "seed": str(cfg.seed),
         "output_folder": str(folder.resolve()),
-        "overrides": " ".join(w for w in hydra.overrides.task if not w.startswith("sweep.")),
+        "overrides": " ".join(_own(hydra.overrides.task)),
         "git_commit": commit,
         "code_version": code_version(),
         "mlflow.source.type": "LOCAL",
@@ -42,6 +43,11 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
         if cfg.sweep.parent is not None:
             tags["mlflow.parentRunId"] = cfg.sweep.parent
     return tags
+
+
+def _own(overrides: Sequence[str]) -> list[str]:
+    """Without what a sweep tells its jobs."""
+    return [word for word in overrides if not word.startswith(("sweep.", "tracking."))]
 
 
 @cache

@@ -31,7 +31,9 @@ def train(cfg: DictConfig) -> float:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     if hydra.mode == RunMode.MULTIRUN:
-        return jobs.run(cfg, folder, tags_of(cfg, folder))
+        # the lines of jobs that run at once would mix
+        quiet = not hydra.launcher._target_.endswith(".BasicLauncher")
+        return jobs.run(cfg, folder, tags_of(cfg, folder), quiet)
     for name, stage in take_stages(cfg).items():
         print(f"pre-training {name}", flush=True)
         stage_folder = folder / f"pretrain-{name}"

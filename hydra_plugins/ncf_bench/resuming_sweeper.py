@@ -12,9 +12,12 @@ from typing import Any
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from src.startup import importing
+
+ALL_CORES = -1  # the joblib launcher's own default
 
 
 class ResumingSweeper(BasicSweeper):
@@ -23,17 +26,26 @@ class ResumingSweeper(BasicSweeper):
     A job that fails leaves the others alone, and the summary says so.
     """
 
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        launcher = config.hydra.launcher
+        if launcher.get("n_jobs") == ALL_CORES:
+            with read_write(config):
+                launcher.n_jobs = _jobs_at_once(config.trainer.threads)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs; at the end raises what made some fail, UserError if mistakes did."""
         with importing():
-            from src.sweeping.plan import name_of, plan
+            from src.sweeping.plan import name_of, plan, swept_in
             from src.sweeping.record import SweepRecord
 
         assert self.config is not None
         assert self.launcher is not None
         grid = self._combinations(arguments)
-        name = name_of(self.config, grid)
-        self._hand_down({"sweep.name": name})
+        swept, name = swept_in(grid), name_of(self.config, grid)
+        self._hand_down({"sweep.name": name, "sweep.swept": f"[{','.join(swept)}]"})
         jobs = plan([(words, self._compose(words)) for words in grid])
         with SweepRecord(name, jobs) as record:
             self._hand_down(record.for_jobs)
@@ -58,6 +70,7 @@ class ResumingSweeper(BasicSweeper):
     def _compose(self, words: list[str]) -> dict[str, Any]:
         """The whole resolved configuration of the job, without Hydra's own."""
         assert self.hydra_context is not None
+        assert self.config is not None
         loader = self.hydra_context.config_loader
         cfg = loader.load_sweep_config(self.config, list(words))
         with read_write(cfg), open_dict(cfg):
@@ -70,3 +83,10 @@ class ResumingSweeper(BasicSweeper):
         with read_write(self.config), open_dict(self.config):
             for name, value in options.items():
                 self.config.hydra.overrides.hydra.append(f"{name}={value}")
+
+
+def _jobs_at_once(threads: int | None) -> int:
+    """How many jobs of so many threads leave each its cores; null threads take all."""
+    from joblib import cpu_count
+
+    return max(1, int(cpu_count()) // threads) if threads else 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
 import pandas as pd
@@ -17,12 +19,14 @@ from src import experiment
 from src.assembly import Options, make_datamodule
 from src.errors import UserError
 from src.pretraining import take_stages
-from src.provenance import code_version
+from src.provenance import code_version, tags_of
 from src.tracking import open_tracker
 
 KEY_LENGTH = 16
 # Where things lie changes no result; what lies there is in the fingerprint
 PLACES = {"data": ("root", "path", "cache"), "source": ("root", "path")}
+# What makes a run a child in a sweep's record, which a pre-training stage is not
+OF_A_SWEEP = ("sweep", "mlflow.parentRunId")
 
 
 def fingerprint_of(options: Options) -> str | None:
@@ -48,20 +52,26 @@ def metrics_of(folder: Path) -> dict[str, float] | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
+def run(cfg: DictConfig, folder: Path, tags: Mapping[str, str], quiet: bool = False) -> float:
     """Runs a job in `folder`, its pre-training stages first; returns what selected the epoch.
 
     A finished one is not run again, unless `sweep.rerun`; one that was cut off goes on from its
-    last epoch. While another process is at the same job, this one waits.
+    last epoch. While another process is at the same job, this one waits. `quiet`: what it prints
+    goes to output.txt in `folder`, and one line tells when it is done.
     """
     with _alone_in(folder):
         metrics = metrics_of(folder)
-        if metrics is None or cfg.sweep.rerun:
-            if cfg.sweep.rerun:
-                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-                (folder / "metrics.json").unlink(missing_ok=True)
-            return _run(cfg, folder, tags)
-    return metrics[cfg.protocol.monitor]
+        if metrics is not None and not cfg.sweep.rerun:
+            return metrics[cfg.protocol.monitor]
+        if cfg.sweep.rerun:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            (folder / "metrics.json").unlink(missing_ok=True)
+        with _output_to(folder / "output.txt") if quiet else nullcontext():
+            selected = _run(cfg, folder, tags)
+    if quiet:
+        said = [word for word in tags["overrides"].split() if word.split("=")[0] in cfg.sweep.swept]
+        print(f"done: {' '.join(said)}  {cfg.protocol.monitor} {selected:.4f}", flush=True)
+    return selected
 
 
 def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
@@ -70,15 +80,28 @@ def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
         stage_folder = folder.parent / key_of(options, fingerprint_of(options))
         print(f"pre-training {name}", flush=True)
         stage.sweep.rerun = False  # a job of the sweep may just have run it
-        about = {"job": stage_folder.name, "output_folder": str(stage_folder.resolve())}
-        run(stage, stage_folder, {**_of_itself(tags), **about, "stage": name})
+        about = {k: v for k, v in tags_of(stage, stage_folder).items() if k not in OF_A_SWEEP}
+        run(stage, stage_folder, {**about, "stage": name})
         cfg.model.pretrained[name] = str(stage_folder)
     return experiment.run(cfg, folder, tags, resuming=not cfg.sweep.rerun)
 
 
-def _of_itself(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags without what makes a run part of a sweep."""
-    return {k: v for k, v in tags.items() if k not in ("sweep", "mlflow.parentRunId")}
+@contextmanager
+def _output_to(file: Path) -> Iterator[None]:
+    """Sends there what would go to the terminal, log lines too."""
+    console = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout
+    ]
+    with file.open("a") as output, redirect_stdout(output):
+        for handler in console:
+            handler.setStream(output)
+        try:
+            yield
+        finally:
+            for handler in console:
+                handler.setStream(sys.__stdout__)
 
 
 @contextmanager
@@ -103,7 +126,8 @@ def record(options: Options, folder: Path, tags: Mapping[str, str]) -> None:
         if (folder / "history.csv").exists():
             history = pd.read_csv(folder / "history.csv")
             by_epoch = [name for name in history.columns if name != "epoch"]
-            for _, row in history.iterrows():
-                tracker.log_metrics(row[by_epoch].to_dict(), int(row["epoch"]))
+            for epoch in history.to_dict("records"):
+                values = {str(name): value for name, value in epoch.items() if name != "epoch"}
+                tracker.log_metrics(values, int(epoch["epoch"]))
         experiment.log_final(tracker, metrics_of(folder) or {}, by_epoch)
         tracker.log_files(folder, leave_out=("checkpoints",))

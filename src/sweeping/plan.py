@@ -46,7 +46,7 @@ class Job:
 
 def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
     """The jobs of these words and options, each once; their data are prepared on the way."""
-    places = _swept([words for words, _ in composed])
+    swept = swept_in([words for words, _ in composed])
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
     for words, options in composed:
@@ -55,14 +55,15 @@ def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
             fingerprints[data] = fingerprint_of(options)
         key = key_of(options, fingerprints[data])
         folder = Path(options["sweep"]["jobs"]) / key
-        swept = dict(words[place].split("=", 1) for place in places)
-        jobs.setdefault(key, Job(words, swept, options, key, folder))
+        said = dict(word.split("=", 1) for word in words)
+        job = Job(words, {option: said[option] for option in swept}, options, key, folder)
+        jobs.setdefault(key, job)
     return list(jobs.values())
 
 
-def _swept(grid: Sequence[Sequence[str]]) -> list[int]:
-    """The places of the words in which the combinations differ."""
-    return [place for place, words in enumerate(zip(*grid, strict=True)) if len(set(words)) > 1]
+def swept_in(grid: Sequence[Sequence[str]]) -> list[str]:
+    """The options in which the combinations differ, in their order."""
+    return [words[0].split("=")[0] for words in zip(*grid, strict=True) if len(set(words)) > 1]
 
 
 def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
@@ -75,9 +76,14 @@ def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
         if not NAME.fullmatch(str(given)):
             raise UserError(f"sweep.name={given}: letters, digits and . _ + - only")
         return str(given)
-    parts = [_said([words[place] for words in grid]) for place in _swept(grid)] or ["one-job"]
+    swept = swept_in(grid)
+    parts = [_said(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
+    if not {"model", "experiment"} & set(swept):
+        parts.insert(0, config.model.name)
+    if "data" not in swept:
+        parts.insert(0, config.data.name)
     digest = hashlib.sha256(json.dumps(_without_sweep(grid)).encode()).hexdigest()[:6]
-    return f"{'_'.join([config.data.name, *parts])[:LONGEST_NAME]}-{digest}"
+    return f"{'_'.join(parts)[:LONGEST_NAME]}-{digest}"
 
 
 def _said(words: Sequence[str]) -> str:
@@ -85,7 +91,7 @@ def _said(words: Sequence[str]) -> str:
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
     values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
-    named = [] if option in ("model", "experiment") else [option.rpartition(".")[2]]
+    named = [] if option in ("data", "experiment", "model") else [option.rpartition(".")[2]]
     return "-".join([*named, *values])
 
 

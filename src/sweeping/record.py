@@ -86,6 +86,7 @@ class SweepRecord:
     def starting(self, batch: Sequence[Job]) -> None:
         """Says which jobs come next, and how long the rest may take."""
         if len(batch) > 1:
+            print(f"{len(batch)} jobs, several at once", flush=True)
             return
         swept = " ".join("=".join(option) for option in batch[0].swept.items())
         words = f"job {self.done + 1} of {self.left}: {swept or batch[0].key}"

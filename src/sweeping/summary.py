@@ -49,12 +49,12 @@ def table_of(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFra
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """What of the table a person reads."""
-    aside = ["job", "folder", *([] if table["error"].any() else ["error"])]
-    shown = table.drop(columns=aside)
+    shown = table.drop(columns=["error", "job", "folder"])
     for name in [name for name in MEASURED if name in shown]:
         form = "{:.1f}" if name == "fit/seconds" else "{:.4f}"
         shown[name] = ["" if pd.isna(value) else form.format(value) for value in table[name]]
-    heads = {name: MEASURED.get(name, name.rpartition(".")[2]) for name in shown}
+    names = [str(name) for name in shown]
+    heads = {name: MEASURED.get(name, name.rpartition(".")[2]) for name in names}
     return shown.astype(str).rename(columns=heads)
 
 
@@ -63,18 +63,21 @@ def print_summary(name: str, table: pd.DataFrame, file: Path) -> None:
     shown = as_text(table)
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
     printed = Table(title=f"{name}: {counts}", title_justify="left")
-    for column in shown:
+    for column in map(str, shown):
         printed.add_column(column, justify="right" if column in MEASURED.values() else "left")
     for row in shown.head(MOST_ROWS).itertuples(index=False):
         printed.add_row(*row)
     Console(soft_wrap=True, highlight=False).print(printed)
     if len(shown) > MOST_ROWS:
         print(f"and {len(shown) - MOST_ROWS} more")
+    for error, failed in table[table["error"] != ""].groupby("error", sort=False):
+        print(f"{len(failed)} failed: {error}")
     print(f"jobs     {file}")
 
 
 def as_markdown(name: str, table: pd.DataFrame) -> str:
     """The same for MLflow's page of the parent run."""
     shown = as_text(table)
-    lines = [list(shown), ["---"] * len(shown.columns), *shown.to_numpy().tolist()]
+    heads = [str(column) for column in shown]
+    lines: list[list[str]] = [heads, ["---"] * len(heads), *shown.to_numpy().tolist()]
     return "\n".join([f"**{name}**", "", *(f"| {' | '.join(cells)} |" for cells in lines)])

@@ -144,7 +144,7 @@ class MLflowLogger(Logger):
         return self.tracker.experiment_name
 
     @property
-    def version(self) -> str:
+    def version(self) -> str | None:
         return self.tracker.run_id
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
