@@ -12,7 +12,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.commands import SMALL_DATA, TINY, Finished, finish, start, train
+from tests.commands import SMALL_DATA, TINY, Finished, start, train
 from tests.test_end_to_end import repeatable
 from tests.tracking.test_mlflow import artifacts, runs_of
 
@@ -49,6 +49,8 @@ def test_a_sweep_is_a_tree(trained: TrainedHome, call: Call) -> None:
         ("neumf", "0"),
         ("neumf", "1"),
     ]
+    names = ["gmf seed=0", "gmf seed=1", "neumf seed=0", "neumf seed=1"]
+    assert [child.info.run_name for child in children] == names
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
     assert {child.data.tags["sweep"] for child in children} == {parent.info.run_name}
     jobs = trained.home / "outputs" / "jobs"
@@ -167,7 +169,7 @@ def test_jobs_in_parallel(trained: TrainedHome) -> None:
     finished = train(trained.home, *words, "tracking.experiment=parallel")
     assert finished.status == 2
     assert "epoch" not in finished.out
-    assert finished.out.count("\ndone: model.factors=") == 2
+    assert finished.out.count("\ndone: gmf factors=") == 2
     table = sweep_of(finished)
     assert list(table["status"]) == ["finished", "failed", "finished"]
     output = Path(table.loc[0, "folder"]) / "output.txt"

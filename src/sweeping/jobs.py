@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src import experiment
@@ -46,6 +48,12 @@ def key_of(options: Options, fingerprint: str | None) -> str:
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
 
 
+def run_name(model: str, swept: Mapping[str, str]) -> str:
+    """What tells a job from the others of its sweep: "gmf factors=8 seed=0"."""
+    own = {option: value for option, value in swept.items() if option != "model"}
+    return " ".join([model, *(f"{re.split('[./]', o)[-1]}={value}" for o, value in own.items())])
+
+
 def metrics_of(folder: Path) -> dict[str, float] | None:
     """What the job in `folder` came to; None while it is not finished."""
     file = folder / "metrics.json"
@@ -69,9 +77,14 @@ def run(cfg: DictConfig, folder: Path, tags: Mapping[str, str], quiet: bool = Fa
         with _output_to(folder / "output.txt") if quiet else nullcontext():
             selected = _run(cfg, folder, tags)
     if quiet:
-        said = [word for word in tags["overrides"].split() if word.split("=")[0] in cfg.sweep.swept]
-        print(f"done: {' '.join(said)}  {cfg.protocol.monitor} {selected:.4f}", flush=True)
+        print(f"done: {_name(cfg)}  {cfg.protocol.monitor} {selected:.4f}", flush=True)
     return selected
+
+
+def _name(cfg: DictConfig) -> str:
+    words = (word.partition("=") for word in HydraConfig.get().overrides.task)
+    said = {option: value for option, _, value in words}
+    return run_name(cfg.model.name, {option: said[option] for option in cfg.sweep.swept})
 
 
 def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
@@ -80,9 +93,12 @@ def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
         stage_folder = folder.parent / key_of(options, fingerprint_of(options))
         print(f"pre-training {name}", flush=True)
         stage.sweep.rerun = False  # a job of the sweep may just have run it
+        stage.sweep.swept = None  # in other jobs' runs it is the same
         about = {k: v for k, v in tags_of(stage, stage_folder).items() if k not in OF_A_SWEEP}
         run(stage, stage_folder, {**about, "stage": name})
         cfg.model.pretrained[name] = str(stage_folder)
+    if cfg.sweep.swept is not None and "run_name" in cfg.tracking:
+        cfg.tracking.run_name = _name(cfg)
     return experiment.run(cfg, folder, tags, resuming=not cfg.sweep.rerun)
 
 

@@ -91,7 +91,7 @@ def _said(words: Sequence[str]) -> str:
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
     values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
-    named = [] if option in ("data", "experiment", "model") else [option.rpartition(".")[2]]
+    named = [] if option in ("data", "experiment", "model") else [re.split("[./]", option)[-1]]
     return "-".join([*named, *values])
 
 

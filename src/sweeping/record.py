@@ -14,9 +14,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from src.errors import UserError
 from src.provenance import code_version, git_commit
-from src.sweeping.jobs import record
+from src.sweeping.jobs import record, run_name
 from src.sweeping.plan import Job
-from src.sweeping.summary import as_markdown, print_summary, table_of
+from src.sweeping.summary import STATUSES, as_markdown, print_summary, table_of
 from src.tracking import open_tracker
 from src.tracking.reading import Reader
 
@@ -81,15 +81,16 @@ class SweepRecord:
                 record(options, job.folder, {**tags, **mine})
 
     def _child(self, job: Job) -> dict[str, Any]:
-        return {**job.options["tracking"], "experiment": self.tracking["experiment"]}
+        own = {"run_name": run_name(job.options["model"]["name"], job.swept)}
+        return {**job.options["tracking"], "experiment": self.tracking["experiment"], **own}
 
     def starting(self, batch: Sequence[Job]) -> None:
         """Says which jobs come next, and how long the rest may take."""
         if len(batch) > 1:
             print(f"{len(batch)} jobs, several at once", flush=True)
             return
-        swept = " ".join("=".join(option) for option in batch[0].swept.items())
-        words = f"job {self.done + 1} of {self.left}: {swept or batch[0].key}"
+        name = run_name(batch[0].options["model"]["name"], batch[0].swept)
+        words = f"job {self.done + 1} of {self.left}: {name}"
         if self.done:
             each = (time.perf_counter() - self.started) / self.done
             words += f"  ({_duration(each * (self.left - self.done))} left)"
@@ -114,29 +115,31 @@ class SweepRecord:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        try:
+            self._sum_up(interrupted=kind is not None)
+        finally:
+            self.tracker.__exit__(kind, error, traceback)
+
+    def _sum_up(self, interrupted: bool) -> None:
         table = self._write_table()
         print_summary(self.name, table, self.folder / JOBS)
+        counts = {f"jobs/{s}": float((table["status"] == s).sum()) for s in STATUSES}
+        self.tracker.log_metrics(counts)
         self.tracker.set_tags({"mlflow.note.content": as_markdown(self.name, table)})
-        self.tracker.log_metrics(
-            {
-                f"jobs/{status}": float((table["status"] == status).sum())
-                for status in ("finished", "failed", "missing")
-            }
-        )
-        # someone who presses Ctrl-C does not want to wait for pictures
-        if (
-            kind is None
-            and self.tracker.run_id is not None
-            and (table["status"] == "finished").any()
-        ):
-            from src.comparison.report import write_report
-
-            reader = Reader(self.tracking["uri"])
-            page = self.folder / "report.html"
-            write_report(reader, reader.sweep(self.tracker.run_id), self.name, page)
-            print(f"report   {page}")
+        if interrupted:  # and in no mood to wait for pictures
+            print("the same command goes on from here")
+        elif self.tracker.run_id is not None and counts["jobs/finished"]:
+            self._report(self.tracker.run_id)
         self.tracker.log_files(self.folder)
-        self.tracker.__exit__(kind, error, traceback)
+
+    def _report(self, run_id: str) -> None:
+        # pictures take long to import
+        from src.comparison.report import write_report
+
+        reader = Reader(self.tracking["uri"])
+        page = self.folder / "report.html"
+        write_report(reader, reader.sweep(run_id), self.name, page)
+        print(f"report   {page}")
 
     def raise_failures(self) -> None:
         """Raises a bug that a job failed with; else UserError for the jobs that failed."""

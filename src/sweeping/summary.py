@@ -20,6 +20,7 @@ MEASURED = {
     "test/ndcg@10": "NDCG@10",
     "fit/seconds": "seconds",
 }
+STATUSES = ("finished", "failed", "missing")
 MOST_ROWS = 60
 
 

@@ -33,8 +33,7 @@ class Cut(pl.Callback):
 def compose(home: Path, *words: str) -> DictConfig:
     small = [*SMALL_DATA, "ks=[1,10]", "tracking=none", f"data.cache={home}/prepared"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", [*small, *words])
-    return cfg
+        return hydra.compose("train", [*small, *words])
 
 
 def run(cfg: DictConfig, folder: Path, cut: Cut | None = None) -> dict[str, float]:
