@@ -1,0 +1,55 @@
+"""Numbers and lists as the page writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+CANDIDATES = {"all": "the whole catalogue", "released": "the released candidates"}
+
+
+def decimal(value: float, digits: int = 4, sign: bool = False) -> str:
+    """Without a zero before the point: .4072, 1.0312, −.0041."""
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    text = text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
+    return text.replace("-", "−")
+
+
+def with_sd(mean: float, sd: float | None) -> str:
+    return decimal(mean) if sd is None else f"{decimal(mean)} ± {decimal(sd)}"
+
+
+def seconds(value: float) -> str:
+    """With three significant digits, and none behind the point from 100 on."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def p_value(value: float) -> str:
+    return "< .001" if value < 0.001 else decimal(value, 3)
+
+
+def whole(value: float) -> str:
+    """A mean of whole numbers: 6, or 5.5."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def listed(words: Iterable[object], most: int = 8) -> str:
+    """Words as "a, b and c", the rest counted where there are too many."""
+    every = [str(word) for word in words]
+    if len(every) > most:
+        return f"{', '.join(every[:most])} and {len(every) - most} more"
+    return " and ".join([part for part in (", ".join(every[:-1]), *every[-1:]) if part])
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def candidates(value: str) -> str:
+    return CANDIDATES.get(value, f"{value} candidates")
+
+
+def seed_ranges(seeds: Sequence[int]) -> str:
+    """Seeds as "0, 1 and 2", only the ends where there are many in a row."""
+    if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return listed(seeds)

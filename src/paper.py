@@ -1,0 +1,76 @@
+"""`python -m src.paper`: published tables and figures made again, beside the published numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hydra._internal.utils import get_args_parser
+
+from src import cli
+from src.startup import importing
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+# What conf/paper.yaml calls the options that are groups to src.train, and so to Hydra
+GROUPS = {"data": "datasets", "protocol": "protocols"}
+OWN = ("what", "quick", "models", "workers", "estimate", "folder", "out", "fill", *GROUPS)
+LISTS = ("what", "data", "models")
+
+
+def paper(cfg: DictConfig) -> None:
+    """Runs what is missing, then writes the page of all that is there."""
+    with importing():
+        from omegaconf import OmegaConf
+
+        from src.build import check
+        from src.papers.making import make
+        from src.papers.request import asked
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Once())
+    given = OmegaConf.to_container(cfg, resolve=True)
+    make(asked(**check(asked, given, "")))  # type: ignore[arg-type]
+
+
+class _Once(logging.Filter):
+    """Lets a message through the first time: many runs read the same data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        new = message not in self.seen
+        self.seen.add(message)
+        return new
+
+
+def arguments(words: Sequence[str]) -> list[str]:
+    """The command line as Hydra reads it: lists in brackets, and src.train's options as one."""
+    overrides = get_args_parser().parse_known_args(list(words))[0].overrides
+    flags = [word for word in words if word not in overrides]
+    own, others = [], []
+    for word in overrides:
+        key, given, value = word.partition("=")
+        if not given or key in OWN or key.startswith("hydra"):
+            value = f"[{value}]" if key in LISTS and not value.startswith("[") else value
+            own.append(f"{GROUPS.get(key, key)}={value}" if given else word)
+        else:
+            others.append(word)
+    return [*flags, *own, *([f"options={json.dumps(others)}"] if others else [])]
+
+
+def main() -> None:
+    """Entry point of `python -m src.paper` and `ncf-paper`."""
+    sys.argv[1:] = arguments(sys.argv[1:])
+    cli.run(paper, "paper")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Published results of neural collaborative filtering, made again and set beside ours."""

@@ -1,0 +1,61 @@
+"""From what was asked for to the page: plan, estimate, run, read back, write."""
+
+from __future__ import annotations
+
+from src.comparison.wording import counted
+from src.papers.estimate import Estimate, estimate
+from src.papers.facts import facts_of
+from src.papers.markdown import fill_all
+from src.papers.page import write_page
+from src.papers.request import Asked
+from src.papers.results import Store, block_of
+from src.papers.running import run_missing
+from src.papers.sweeps import sweeps_of
+from src.papers.tables import missing
+
+
+def make(asked: Asked) -> None:
+    """Runs what is missing and writes the page, or says how long that would take."""
+    sweeps = {thing.name: sweeps_of(thing, asked.request) for thing in asked.things}
+    every = [sweep for mine in sweeps.values() for sweep in mine]
+    jobs = [job for sweep in every for job in sweep.jobs]
+    print(_said(estimate(jobs, asked.workers, _say), asked.workers), flush=True)
+    if asked.estimate:
+        return
+    failed = run_missing(every, asked.workers)
+    store = Store.of(jobs)
+    blocks = [
+        block_of(thing, data, sweeps[thing.name], asked.request, store)
+        for thing in asked.things
+        for data in asked.request.data
+    ]
+    written = write_page(asked.page, asked.title, blocks, facts_of(blocks, str(asked)), store)
+    _say("")
+    for line in missing(blocks):
+        _say(f"missing  {line}")
+    for sweep in failed:
+        _say(f"failed   sweep {sweep.name}, at least in part")
+    if asked.fill is not None:
+        prefix = "quick-" * asked.request.quick
+        names = fill_all(asked.fill, prefix, written.markdown, written.pictures)
+        _say(f"filled   {asked.fill}: {', '.join(names)}")
+    _say(f"page     {written.page}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _said(found: Estimate, workers: int) -> str:
+    start = f"{counted(found.there + found.missing, 'run')}: {found.there} there"
+    if not found.missing:
+        return f"{start}, none missing"
+    at_once = f", {workers} at once" if workers > 1 else ""
+    low, high = _duration(found.low), _duration(found.high)
+    times = low if low == high else f"{low} to {high}, by how early they stop"
+    return f"{start}, {found.missing} missing, which take about {times}{at_once}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes / 60:.1f} h" if minutes > 90 else f"{max(1, round(minutes))} min"

@@ -1,0 +1,63 @@
+"""Whether a difference from a published number means anything."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+RULE = (
+    "A difference is within noise if it is at most 2 √(e² + s² (1 + 1/n)): s is the standard "
+    "deviation over our n seeds, which one published run is taken to have too (0 where n is 1), "
+    "and e the standard error of one run's mean over the test users, who are the same for both, "
+    "but whose published results one by one are not known, so that a correlation of one half with "
+    "ours is assumed."
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric of runs that differ in their seed alone."""
+
+    values: tuple[float, ...]
+    """One for each seed."""
+    error: float
+    """Standard error of a run's mean over the test users."""
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds; None of a single one."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def tolerance(self) -> float:
+        """The largest difference from a published number that is within noise: see `RULE`."""
+        spread = self.spread or 0.0
+        variance = self.error**2 + spread**2 * (1 + 1 / len(self.values))
+        return 2 * float(variance**0.5)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus the published."""
+
+    value: float
+    verdict: Literal["within", "above", "below"]
+
+
+def standard_error(per_user: Sequence[float]) -> float:
+    """Of the mean over users, from one value of each (two users at least)."""
+    return statistics.stdev(per_user) / float(len(per_user) ** 0.5)
+
+
+def compare(ours: Measured, published: float) -> Difference:
+    """How our mean stands to a published number."""
+    value = ours.mean - published
+    if abs(value) <= ours.tolerance:
+        return Difference(value, "within")
+    return Difference(value, "above" if value > 0 else "below")

@@ -1,0 +1,94 @@
+"""Curves of ours beside published ones, in rows and columns of panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel; of a single y without an x, a level right across."""
+
+    label: str
+    """In the legend, once for the curves of all panels that share it."""
+    color: str
+    x: Sequence[float]
+    y: Sequence[float]
+    published: bool = False
+    """Dashed, with hollow markers, and not in the legend by its own name."""
+    spread: Sequence[float] = ()
+    """Standard deviations over seeds, as bars; none: no bars."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    curves: Sequence[Curve]
+    ticks: Sequence[float] = ()
+    """The only places on x that matter, evenly spaced; none: a plain numeric axis."""
+
+
+def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None:
+    """Writes the picture of all panels under one legend; the file's ending says the format."""
+    # The object interface needs no display and leaves pyplot's global state alone
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    columns = max(len(row) for row in rows)
+    figure = Figure(figsize=(4.4 * columns, 1.3 + 3.1 * len(rows)), layout="constrained")
+    for places, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
+        for axes, panel in zip(places, row, strict=True):
+            _draw(axes, panel)
+    curves = [curve for row in rows for panel in row for curve in panel.curves]
+    named = {curve.label: curve.color for curve in curves}
+    handles = [Line2D([], [], color=color, marker="o", ms=4) for color in named.values()]
+    labels = list(named)
+    if any(curve.published for curve in curves):
+        handles.append(Line2D([], [], color="0.4", ls="--", lw=1, marker="o", mfc="white", ms=5))
+        labels.append("published")
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2 * columns))
+    figure.suptitle(title, fontsize="medium")
+    figure.savefig(file, dpi=120)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    # powers of two, say, stand evenly spaced, as in the papers
+    places = {tick: float(place) for place, tick in enumerate(panel.ticks)}
+    for curve in sorted(panel.curves, key=lambda curve: not curve.published):
+        style = _style(curve)
+        if not curve.x:
+            axes.axhline(curve.y[0], color=curve.color, lw=1, ls=style["ls"], alpha=0.8)
+            continue
+        x = [places.get(value, float(value)) for value in curve.x]
+        if any(curve.spread):
+            axes.errorbar(x, curve.y, curve.spread, color=curve.color, capsize=2, **style)
+        else:
+            axes.plot(x, curve.y, color=curve.color, **style)
+    if panel.ticks:
+        axes.set_xticks(list(places.values()), [f"{tick:g}" for tick in panel.ticks])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_title(panel.title, fontsize="small")
+    axes.set_xlabel(panel.xlabel)
+    axes.set_ylabel(panel.ylabel)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _style(curve: Curve) -> dict[str, Any]:
+    if curve.published:
+        return {"ls": "--", "lw": 1, "marker": "o", "mfc": "white", "ms": 5, "alpha": 0.8}
+    # many points need no markers to be seen
+    return {"ls": "-", "lw": 1.5, "marker": "o" if len(curve.x) <= 12 else "", "ms": 4}

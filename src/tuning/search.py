@@ -1,0 +1,96 @@
+"""The search in one process: asks the study for trials, runs them, tells what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from optuna.trial import Trial
+
+from src.errors import UserError
+from src.tuning.outcome import Outcome
+from src.tuning.plan import Plan
+from src.tuning.space import shown
+from src.tuning.study import FINISHED, Study, value_of
+from src.tuning.trial import run_trial
+
+# A search whose trials fail from the first on is ended
+MOST_FAILURES = 3
+
+
+def search(
+    study: Study,
+    plan: Plan,
+    total: int,
+    *,
+    workers: int = 1,
+    parent: str | None = None,
+    more: Sequence[str] = (),
+    explain: Callable[[Exception], str | None],
+    say: Callable[[str], None],
+) -> None:
+    """Runs trials until `total` are finished or pruned, and says a line of each.
+
+    `workers`: how many processes do so, for the estimate of time. `explain` gives the line for a
+    user's mistake, and None for a bug, which ends the search. Raises UserError when more trials
+    fail than succeed.
+    """
+    failed = succeeded = 0
+    while trial := study.next(plan.space, total):
+        try:
+            done, what = _run(study, plan, trial, parent, more)
+            succeeded += 1
+        except Exception as error:
+            why = explain(error)
+            study.fail(trial, why or repr(error))
+            if why is None:
+                raise
+            failed += 1
+            done, what = study.n_finished(), f"failed: {why}"
+            if failed >= MOST_FAILURES and failed > succeeded:
+                say(_line(study, trial, done, total, [what]))
+                raise UserError(
+                    f"{failed} of {failed + succeeded} trials failed, the last one with: {why}"
+                ) from error
+        except BaseException:
+            study.give_back(trial)
+            raise
+        say(_line(study, trial, done, total, [what, *_best(study), *_left(study, total, workers)]))
+
+
+def _run(
+    study: Study, plan: Plan, trial: Trial, parent: str | None, more: Sequence[str]
+) -> tuple[int, str]:
+    """Runs the trial and tells the study; how many are finished now, and what to say of this one."""
+    metric = plan.metric
+    twin = study.twin(trial)
+    if twin is not None:
+        done = study.finish(trial, Outcome(value_of(twin), pruned=False, epochs=0, seconds=0.0))
+        return done, f"{metric} {value_of(twin):.4f}, the same as trial {twin.number}"
+    outcome = run_trial(plan, trial, study.trial_folder(trial.number), parent, more)
+    what = f"{metric} {outcome.value:.4f}, {outcome.seconds:.1f} s"
+    if outcome.pruned:
+        what = f"pruned after {outcome.epochs} epochs at {what}"
+    return study.finish(trial, outcome), what
+
+
+def _line(study: Study, trial: Trial, done: int, total: int, facts: Sequence[str]) -> str:
+    number = f"{done:>{len(str(total))}}/{total}  trial {trial.number}"
+    return f"{number}: {'; '.join([*facts, shown(trial.params)])}"
+
+
+def _best(study: Study) -> list[str]:
+    best = study.best
+    return [] if best is None else [f"best {value_of(best):.4f} (trial {best.number})"]
+
+
+def _left(study: Study, total: int, workers: int) -> list[str]:
+    """How long the rest may take, if there is any."""
+    took = [trial.user_attrs["seconds"] for trial in study.trials if trial.state in FINISHED]
+    left = total - len(took)
+    if not took or left <= 0:
+        return []
+    seconds = sum(took) / len(took) * left / workers
+    minutes = seconds / 60
+    if seconds < 90:
+        return [f"about {seconds:.0f} s left"]
+    return [f"about {minutes:.0f} min left" if minutes < 90 else f"about {minutes / 60:.1f} h left"]

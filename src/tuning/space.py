@@ -1,0 +1,173 @@
+"""What is searched: options with their choices or ranges, as conf/search/*.yaml writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from src.build import check
+from src.errors import UserError, did_you_mean
+
+Scalar = bool | int | float | str | None
+# What needs no quotes on a command line
+PLAIN = re.compile(r"[A-Za-z][\w./+-]*")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of some values; where they are lists, each has a name: {narrow: [16, 8]}."""
+
+    choices: list[Scalar] | dict[str, Any]
+    unless: list[str] = field(default_factory=list)
+    """Other options: where one of these is given, this one is not searched."""
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        return CategoricalDistribution(list(self.choices))
+
+    def value(self, drawn: Any) -> Any:
+        """What the option is set to when this was drawn."""
+        return self.choices[drawn] if isinstance(self.choices, dict) else drawn
+
+    def __str__(self) -> str:
+        if isinstance(self.choices, dict):
+            return ", ".join(f"{name} {value}" for name, value in self.choices.items())
+        return ", ".join(map(quoted, self.choices))
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole ones if both are whole."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    """Whether factors, not distances, count alike."""
+    step: int | float | None = None
+    unless: list[str] = field(default_factory=list)
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            step = 1 if self.step is None else int(self.step)
+            return IntDistribution(self.low, self.high, self.log, step)
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def value(self, drawn: Any) -> Any:
+        return drawn
+
+    def __str__(self) -> str:
+        step = "" if self.step is None else f" in steps of {self.step:g}"
+        return f"{self.low:g} to {self.high:g}{step}{', logarithmic' * self.log}"
+
+
+Space = dict[str, Choices | Range]
+"""By the option's whole name."""
+
+
+def read_space(node: Mapping[str, Any], prefix: str = "") -> Space:
+    """The options of a search space that is nested like the configuration.
+
+    Raises UserError for what is neither choices nor a range.
+    """
+    space: Space = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        if not isinstance(value, Mapping):
+            raise UserError(
+                f"search.{name}={value}: an option is searched by {{choices: [A, B]}} "
+                "or {low: A, high: B}"
+            )
+        if "choices" in value:
+            space[name] = _choices(value, f"search.{name}")
+        elif "low" in value or "high" in value:
+            space[name] = _range(value, f"search.{name}")
+        else:
+            space |= read_space(value, f"{name}.")
+    return space
+
+
+def _choices(node: Mapping[str, Any], name: str) -> Choices:
+    found = Choices(**check(Choices, node, name))
+    if not found.choices or len(set(map(repr, found.choices))) < len(found.choices):
+        raise UserError(f"{name}.choices={found.choices}: give different choices, at least one")
+    return found
+
+
+def _range(node: Mapping[str, Any], name: str) -> Range:
+    checked = check(Range, node, name)
+    if missing := {"low", "high"} - set(node):
+        raise UserError(f"{name}: a range needs {missing.pop()}, too")
+    found = Range(**checked)
+    if not found.low < found.high:
+        raise UserError(f"{name}: low={found.low} has to be less than high={found.high}")
+    if found.log and (found.low <= 0 or found.step is not None):
+        raise UserError(f"{name}: log needs a low above 0, and has no step")
+    if found.step is not None and found.step <= 0:
+        raise UserError(f"{name}.step={found.step}: has to be above 0")
+    return found
+
+
+def split_fixed(space: Space, given: Sequence[str]) -> tuple[Space, list[str]]:
+    """The space without what the options `given` decide, and the names of what left it."""
+    fixed = [
+        name
+        for name, searched in space.items()
+        if any(
+            option in searched.unless or option == name or option.startswith(f"{name}.")
+            for option in given
+        )
+    ]
+    return {name: space[name] for name in space if name not in fixed}, fixed
+
+
+def check_names(space: Space, options: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+    """Raises UserError for what is no option of the configuration, or no choice of a group."""
+    for name, searched in space.items():
+        if name in groups:
+            if isinstance(searched, Range):
+                raise UserError(f"search.{name}: {name} has choices, and no range")
+            for choice in searched.choices:
+                if choice not in groups[name]:
+                    near = did_you_mean(str(choice), groups[name])
+                    raise UserError(f"search.{name}: no {name} {choice}{near}")
+        elif name not in options:
+            near = did_you_mean(name, [*options, *groups])
+            raise UserError(f"search.{name}: the model's configuration has no option {name}{near}")
+
+
+def words_of(space: Space, drawn: Mapping[str, Any]) -> list[str]:
+    """The command line's words for what was drawn: model.factors=8."""
+    return [f"{name}={quoted(space[name].value(value))}" for name, value in drawn.items()]
+
+
+def quoted(value: Any) -> str:
+    """As Hydra reads it on a command line, to the last bit."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(quoted, value))}]"
+    if PLAIN.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def shown(drawn: Mapping[str, Any]) -> str:
+    """For people: model.factors=8 optimizer.lr=0.001235."""
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in drawn.items()
+    )

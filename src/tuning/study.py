@@ -1,0 +1,238 @@
+"""An Optuna study in a folder, which any number of processes work at, now and later."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from filelock import FileLock, Timeout
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from src.errors import UserError
+from src.training.judging import lower_is_better
+from src.tuning.outcome import Outcome
+from src.tuning.plan import Plan
+from src.tuning.space import Space
+
+# Trials drawn at random before the sampler learns from them (its own default)
+RANDOM_TRIALS = 10
+# The median pruner needs no number of epochs for all, as Hyperband does: early stopping decides
+# that. It waits for as many trials, and leaves each its first epochs: low rates start slowly
+TRIALS_BEFORE_PRUNING = 5
+EPOCHS_BEFORE_PRUNING = 3
+SHARE_BEFORE_PRUNING = 0.2
+
+# A trial that was cut off as often is not begun again
+TIMES = 3
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@contextmanager
+def open_study(folder: Path, plan: Plan, seed: int, prune: bool) -> Iterator[Study]:
+    """The plan's study in `folder`, made or gone on with; this process works at it meanwhile."""
+    pruner = pruner_for(plan.options["trainer"]["max_epochs"], prune)
+    study = Study(folder, plan.about, lower_is_better(plan.metric), seed, pruner)
+    try:
+        yield study
+    finally:
+        study.close()
+
+
+def pruner_for(max_epochs: int, prune: bool) -> BasePruner:
+    """Ends what is worse than the median at its epoch, but no first epochs and no first trials."""
+    if not prune:
+        return NopPruner()
+    first = max(EPOCHS_BEFORE_PRUNING, round(SHARE_BEFORE_PRUNING * max_epochs))
+    return MedianPruner(TRIALS_BEFORE_PRUNING, first, n_min_trials=TRIALS_BEFORE_PRUNING)
+
+
+class Study:
+    """Hands out trials until there are enough, and keeps what came of them.
+
+    What a trial draws follows from the seed, its place in the study and the trials before it, so
+    that a study that was cut off and goes on is the same as one that never was.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        about: Mapping[str, Any],
+        minimize: bool,
+        seed: int,
+        pruner: BasePruner,
+    ) -> None:
+        """Makes the study in `folder`, or goes on with it.
+
+        `about`: what all its trials have in common. Raises UserError when the folder holds a study
+        about something else.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.seed = folder, seed
+        self._lock = FileLock(folder / ".study.lock")
+        self._worker = FileLock(folder / f".worker-{os.getpid()}-{secrets.token_hex(4)}.lock")
+        with self._lock:
+            self.study = optuna.create_study(
+                study_name="study",
+                storage=optuna.storages.RDBStorage(
+                    f"sqlite:///{folder / 'study.db'}",
+                    engine_kwargs={"connect_args": {"timeout": 60}},
+                ),
+                direction="minimize" if minimize else "maximize",
+                pruner=pruner,
+                load_if_exists=True,
+            )
+            self._same_as_before(about)
+            self._worker.acquire()
+
+    def _same_as_before(self, about: Mapping[str, Any]) -> None:
+        known = self.study.user_attrs.get("about")
+        if known is None:
+            self.study.set_user_attr("about", dict(about))
+        elif known != about:
+            names = sorted(k for k in {*known, *about} if known.get(k) != about.get(k))
+            raise UserError(
+                f"{self.folder} is a study with another {', '.join(names[:5])}: "
+                "give another name=..., or none"
+            )
+
+    def close(self) -> None:
+        """Lets others know that no trial of this process is under way any more."""
+        self._worker.release()
+        Path(self._worker.lock_file).unlink(missing_ok=True)
+
+    def next(self, space: Space, total: int) -> Trial | None:
+        """A trial with everything drawn; None when there are `total`, with those under way."""
+        with self._lock:
+            self.take_back()
+            trials = self.study.get_trials(deepcopy=False)
+            busy = sum(trial.state == TrialState.RUNNING for trial in trials)
+            if busy + self.n_finished(trials) >= total:
+                return None
+            # places in the study, with trials that were cut off left out, as they come again
+            place = sum(not _cut_off(t) and t.state != TrialState.WAITING for t in trials)
+            self.study.sampler = optuna.samplers.TPESampler(
+                n_startup_trials=RANDOM_TRIALS,
+                multivariate=True,
+                constant_liar=True,
+                seed=int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0]),
+            )
+            trial = self.study.ask({name: it.distribution for name, it in space.items()})
+            trial.set_user_attr("worker", Path(self._worker.lock_file).name)
+            return trial
+
+    def take_back(self) -> None:
+        """Puts trials in line again whose process was killed."""
+        with self._lock:
+            workers = [file.name for file in self.folder.glob(".worker-*") if self._is_alive(file)]
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                # one without a worker was cut off between the two statements that hold the lock
+                if trial.user_attrs.get("worker") not in workers:
+                    self.give_back(trial)
+
+    def _is_alive(self, worker: Path) -> bool:
+        """Whether a process holds the lock; a file that is left over is removed."""
+        if worker == Path(self._worker.lock_file):
+            return True
+        try:
+            with FileLock(worker).acquire(timeout=0):
+                pass
+        except Timeout:
+            return True
+        worker.unlink(missing_ok=True)
+        return False
+
+    def give_back(self, trial: Trial | FrozenTrial) -> None:
+        """Marks a trial as cut off, and puts what it drew in line again.
+
+        But not for ever: it may be what the trial drew that ends its process.
+        """
+        times = trial.user_attrs.get("times_cut_off", 0) + 1
+        with self._lock:
+            if self.study.get_trials(deepcopy=False)[trial.number].state.is_finished():
+                return  # it was cut off on its last steps
+            if times < TIMES:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                self.study.enqueue_trial(dict(trial.params), {"times_cut_off": times})
+            else:
+                # a frozen trial can't be written to
+                running = Trial(self.study, trial._trial_id)
+                self.fail(running, f"was cut off {times} times")
+        self._drop_checkpoints(trial.number)
+
+    def finish(self, trial: Trial, outcome: Outcome) -> int:
+        """Keeps what the trial came to, and the checkpoints of the best trial alone.
+
+        Returns how many trials are finished or pruned now.
+        """
+        # the value of its own too: of a pruned trial Optuna keeps the last epoch's
+        for name, fact in asdict(outcome).items():
+            trial.set_user_attr(name, fact)
+        with self._lock:
+            if outcome.pruned:
+                self.study.tell(trial, state=TrialState.PRUNED)
+            else:
+                self.study.tell(trial, outcome.value)
+            best = self.best
+            for other in self.study.get_trials(deepcopy=False, states=FINISHED):
+                if best is None or other.number != best.number:
+                    self._drop_checkpoints(other.number)
+            return self.n_finished()
+
+    def fail(self, trial: Trial, error: str) -> None:
+        """Keeps why the trial has no value; it does not count, and is not tried again."""
+        trial.set_user_attr("error", error)
+        self.study.tell(trial, state=TrialState.FAIL)
+        self._drop_checkpoints(trial.number)
+
+    def _drop_checkpoints(self, number: int) -> None:
+        shutil.rmtree(self.trial_folder(number) / "checkpoints", ignore_errors=True)
+
+    def twin(self, trial: Trial) -> FrozenTrial | None:
+        """An earlier trial that finished with the same draws, so with the same value."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return next((other for other in complete if other.params == trial.params), None)
+
+    def trial_folder(self, number: int) -> Path:
+        return self.folder / f"trial-{number:03}"
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All that were begun, but not those that were cut off and came again."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [t for t in trials if t.state != TrialState.WAITING and not _cut_off(t)]
+
+    def n_finished(self, trials: list[FrozenTrial] | None = None) -> int:
+        """How many count: all but those that failed, were cut off or are under way."""
+        trials = self.trials if trials is None else trials
+        return sum(trial.state in FINISHED for trial in trials)
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The first of the best, None while none has run to its end."""
+        complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
+        sign = 1 if self.minimized else -1
+        return min(complete, key=lambda trial: (sign * value_of(trial), trial.number), default=None)
+
+    @property
+    def minimized(self) -> bool:
+        return self.study.direction == optuna.study.StudyDirection.MINIMIZE
+
+
+def value_of(trial: FrozenTrial) -> float:
+    """What selected the trial's epoch."""
+    return trial.user_attrs["value"]
+
+
+def _cut_off(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL and "error" not in trial.user_attrs

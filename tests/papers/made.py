@@ -1,0 +1,89 @@
+"""Runs made up for tables and figures: jobs, their records and their files, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from src.papers.results import Block, Store, block_of
+from src.papers.sweeps import Request, Sweep
+from src.papers.things import THINGS
+from src.sweeping.plan import Job
+from src.tracking.reading import Reader, Record
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+class Shelf(Reader):
+    """A reader of given tables, by run id and file."""
+
+    def __init__(self, tables: Mapping[str, Tables]) -> None:
+        self.tables = tables
+
+    def table(self, record: Record, file: str) -> pd.DataFrame | None:
+        return self.tables.get(record.run_id, {}).get(file)
+
+
+def job(key: str, system: str = "gmf", factors: int = 8, **data: Any) -> Job:
+    """A job of that system: "neumf", "neumf-pretrained", "mf-bpr", ..."""
+    name = system.split("-")[0]
+    options: dict[str, Any] = {
+        "model": {"name": name, "factors": factors, "num_layers": 3},
+        "loss": {"_target_": "losses.BPR" if system.endswith("-bpr") else "losses.BCE"},
+        "data": {"name": "ncf-ml-1m", "negatives": 4, **data},
+    }
+    if system.endswith("-pretrained"):
+        options["pretrain"] = {"gmf": {}, "mlp": {}}
+    return Job([], {}, options, key, Path(key))
+
+
+def files(ranks: Sequence[int], epochs: int = 2) -> Tables:
+    """What a run leaves whose targets had these ranks."""
+    rank = np.array(ranks)
+    hits = (rank <= 10).astype(float)
+    history = {"epoch": range(epochs), "train/loss": [0.5 - 0.1 * e for e in range(epochs)]}
+    for part in ("val", "test"):
+        history |= {f"{part}/{m}": [0.3 + 0.1 * e for e in range(epochs)] for m in HR_AND_NDCG}
+    return {
+        "ranks.parquet": pd.DataFrame({"user": rank, "item": rank, "rank": rank}),
+        "per_user.parquet": pd.DataFrame({"hr@10": hits, "ndcg@10": hits / np.log2(rank + 1)}),
+        "history.csv": pd.DataFrame(history),
+    }
+
+
+HR_AND_NDCG = ("hr@10", "ndcg@10")
+
+
+def record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) -> Record:
+    """The finished run of a job."""
+    return Record(
+        run_id=f"run-of-{key}",
+        name=key,
+        status="FAILED" if "error" in tags else "FINISHED",
+        params={
+            "seed": str(seed),
+            "protocol.name": "leave-one-out",
+            "optimizer.lr": "0.005",
+            "data.batch_size": "4096",
+        },
+        metrics={"test/hr@10": hr, "test/ndcg@10": ndcg, "fit/seconds": 1800.0},
+        tags={"job": key, "git_commit": "c0ffee" + "0" * 34, **tags},
+        started=1_700_000_000_000,
+    )
+
+
+def store(*records: Record, **ranks: Sequence[int]) -> Store:
+    """Of these runs; `ranks` by job key, else those of 100 users with every other one a hit."""
+    shelf = Shelf({r.run_id: files(ranks.get(r.tags["job"], [1, 20] * 50)) for r in records})
+    return Store({r.tags["job"]: (shelf, r) for r in records})
+
+
+def block(thing: str, jobs: Sequence[Job], kept: Store, protocol: str = "leave-one-out") -> Block:
+    """The thing's rows, of one sweep with these jobs."""
+    sweep = Sweep("made", "ncf-ml-1m", protocol, [], list(jobs))
+    request = Request(["ncf-ml-1m"], [protocol])
+    return block_of(THINGS[thing], "ncf-ml-1m", [sweep], request, kept)
