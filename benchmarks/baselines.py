@@ -19,6 +19,8 @@ import pandas as pd
 
 from benchmarks.measure import machine
 from benchmarks.report import fill
+from src.papers import published
+from src.papers.things import NO_CHANCE
 from src.paths import CONF, OUTPUTS
 
 mpl.use("Agg")
@@ -28,7 +30,6 @@ DATA = "ncf-ml-1m"
 KEPT = OUTPUTS / "baselines"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SEEDS = (0, 1, 2)
-NO_CHANCE = {"itempop", "itemknn", "userknn", "rp3beta", "slim", "ease"}
 
 
 class Published(NamedTuple):
@@ -39,23 +40,23 @@ class Published(NamedTuple):
     source: str
 
 
-DACREMA = "Dacrema et al. 2021"
-HE = "He et al. 2017 *"
-PUBLISHED = {
-    "itempop": Published(0.454, 0.254, HE),
-    "itemknn": Published(0.6694, 0.3979, DACREMA),
-    "userknn": Published(0.6768, 0.4100, DACREMA),
-    "rp3beta": Published(0.6758, 0.4011, DACREMA),
-    "puresvd": Published(0.6937, 0.4303, DACREMA),
-    "nmf": Published(0.6844, 0.4192, DACREMA),
-    "slim": Published(0.7162, 0.4468, DACREMA),
-    "ease": Published(0.7192, 0.4494, DACREMA),
-    "ials": Published(0.7310, 0.4521, "irspack"),
-    "mf": Published(0.7294, 0.4523, "Rendle et al. 2020"),
-    "gmf": Published(0.713, 0.436, HE),
-    "mlp": Published(0.707, 0.432, HE),
-    "neumf": Published(0.730, 0.447, HE),
-}
+def _published() -> dict[str, Published]:
+    he, best = published.HE + " *", "neumf-pretrained"
+    return {
+        **{
+            str(key[0]): Published(*scores, published.DACREMA)
+            for key, scores in published.DACREMA_2021[DATA].items()
+        },
+        "itempop": Published(*published.FIGURE_4[DATA]["itempop", 0], he),
+        "gmf": Published(*published.FIGURE_4[DATA]["gmf", 32], he),
+        "mlp": Published(*published.TABLES_3_4[DATA][4, 64], he),
+        "neumf": Published(*published.TABLE_2[DATA][best, 64], he),
+        "mf": Published(*published.RENDLE_2020[DATA][("mf",)], published.RENDLE),
+        "ials": Published(*published.IALS_TUNED, published.IRSPACK),
+    }
+
+
+PUBLISHED = _published()
 COLUMNS = {
     "test/hr@10": "HR@10",
     "test/ndcg@10": "NDCG@10",

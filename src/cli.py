@@ -71,7 +71,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
     except Exception as error:
-        line = _user_line(error, config_name)
+        line = user_line(error, config_name)
         if line is None:
             raise
         _fail(line)
@@ -84,7 +84,7 @@ def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
         try:
             return task(cfg)
         except Exception as error:
-            line = _user_line(error)
+            line = user_line(error)
             if line is None:
                 raise
             if HydraConfig.get().mode == RunMode.RUN:
@@ -106,7 +106,7 @@ def _fail(line: str) -> NoReturn:
     sys.exit(USER_ERROR)
 
 
-def _user_line(error: Exception, config_name: str | None = None) -> str | None:
+def user_line(error: Exception, config_name: str | None = None) -> str | None:
     """The line to show for a user's mistake; None for a bug."""
     if isinstance(error, UserError):
         line = str(error)
@@ -161,7 +161,10 @@ def _known_options(config_name: str) -> list[str]:
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
     choices = [word for word in sys.argv[1:] if word.split("=")[0] in groups and "," not in word]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose(config_name, overrides=choices)
+        try:
+            cfg = hydra.compose(config_name, overrides=choices)
+        except ConfigCompositionException:  # a group that this command has not
+            cfg = hydra.compose(config_name)
     return sorted(groups | set(_paths(OmegaConf.to_container(cfg), "")))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What conf/paper.yaml calls the options that are groups to src.train, and so to Hydra
 GROUPS = {"data": "datasets", "protocol": "protocols"}
-OWN = ("what", "quick", "models", "workers", "estimate", "folder", "out", "fill", *GROUPS)
+OWN = ("what", "quick", "models", "workers", "run", "estimate", "folder", "out", "fill", *GROUPS)
 LISTS = ("what", "data", "models")
 
 

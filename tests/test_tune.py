@@ -204,10 +204,10 @@ def test_an_experiment_s_options_are_kept(call: Call, tmp_path: Path) -> None:
 
 
 def test_failed_trials_leave_the_others_alone(call: Call) -> None:
-    # mu can't be started so, and says so; the other solver can
+    # one of the solvers can't minimize this
     words = ("model=nmf", *SMALL, "tracking=none", "model.init=random", "model.iterations=3")
     words += ("model.beta_loss=kullback-leibler", "+search.model.solver.choices=[cd,mu]")
-    finished = tune(call, *words, "trials=2", "sampler_seed=3")
+    finished = tune(call, *words, "trials=2")
     assert finished.status == 0, finished.err
     trials = trials_of(finished.folder)
     assert trials["state"].value_counts()["finished"] == 2

@@ -8,9 +8,9 @@ from src.comparison.measures import Comparison, title
 from src.comparison.pairs import (
     MOST_TESTED,
     Pairs,
+    compare_pairs,
     shown_in_matrix,
     telling_pairs,
-    compare_pairs,
 )
 from src.comparison.parts import Picture, Section, selector, write_table
 from src.comparison.wording import counted, decimal, listed, p_value
@@ -47,9 +47,8 @@ def _tests(section: Section, comparison: Comparison, pairs: Pairs) -> None:
         f"averaged over its seeds: a bootstrap over users ({resamples_for(n):,} resamples; the "
         "interval of the mean difference lies between the 2.5th and 97.5th percentiles) and "
         f"Wilcoxon's signed ranks, both corrected for {counted(n, 'pair')} by Holm's method. "
-        f"Different by both tests at p < {decimal(LEVEL, 2)}: {pairs.significant} of {n:,}. With "
-        "so many resamples and pairs the bootstrap's p can't be below "
-        f"{p_value(pairs.least_p).removeprefix('< ')}."
+        f"Different by both tests at p < {decimal(LEVEL, 2)}: {pairs.significant} of {n:,}."
+        f"{_least_p(pairs)}"
     )
     section.text.append(
         "A difference that is not significant is not shown to be zero: these users do not suffice "
@@ -69,6 +68,8 @@ def _tests(section: Section, comparison: Comparison, pairs: Pairs) -> None:
             f"Only {MOST_TESTED} configurations are tested: the best of each model, then the next, "
             f"by {selector(comparison)}."
         )
+    if len({one.model for one in shown_in_matrix(comparison, pairs)}) > 1:
+        section.text.append(f"The best of each model by {selector(comparison)}:")
     section.heads = ["pair", "difference", "95 % interval", "p, bootstrap", "p, Wilcoxon"]
     section.rows = [
         [
@@ -80,6 +81,15 @@ def _tests(section: Section, comparison: Comparison, pairs: Pairs) -> None:
         ]
         for row in telling_pairs(comparison, pairs)
     ]
+
+
+def _least_p(pairs: Pairs) -> str:
+    if p_value(pairs.least_p).startswith("<"):
+        return ""
+    return (
+        " With so many resamples and pairs the bootstrap's p can't be below "
+        f"{p_value(pairs.least_p)}."
+    )
 
 
 def _matrix(section: Section, comparison: Comparison, pairs: Pairs, folder: Path) -> None:

@@ -50,13 +50,12 @@ def facts_of(blocks: Sequence[Block], request: str) -> list[Fact]:
 
 
 def _settings(records: Iterable[Record], protocol: str) -> str:
-    """Of what is trained by gradients, fusions of pre-trained parts aside."""
+    """Of what is trained with Adam: not of what is fitted otherwise, nor of fusions."""
     trained = [
         record.params
         for record in records
         if record.params["protocol.name"] == protocol
-        and record.params.get("optimizer.lr") is not None
-        and record.params.get("model.pretrained.gmf", "None") == "None"
+        and record.params.get("optimizer._target_", "").endswith("Adam")
     ]
     words = []
     for option, label in SETTINGS.items():
@@ -64,7 +63,7 @@ def _settings(records: Iterable[Record], protocol: str) -> str:
         if values:
             ordered = sorted(values, key=_numeric)
             words.append(f"{label} {listed(ordered)}".replace("patience None", "no early stopping"))
-    return "; ".join(words) or "nothing trained by gradients"
+    return "; ".join(words) or "nothing trained with Adam"
 
 
 def _numeric(value: str) -> float:

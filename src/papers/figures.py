@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from src.papers.published import Key, Scores
 from src.papers.results import METRICS, Block, Cell, Metric, Row, Store
 from src.papers.things import DATA_LABELS, LABELS
 from src.pictures.paper import Curve, Panel
@@ -51,7 +52,10 @@ def _there(row: Row, protocol: str) -> bool:
 
 def _by_setting(xlabel: str, block: Block, protocol: str, _: Store) -> list[Panel]:
     """HR@10 and NDCG@10 by the second part of the rows' names; levels for what has none."""
-    ticks = sorted({int(row.key[1]) for row in block.rows if row.key[1]})
+    systems = list(dict.fromkeys(str(row.key[0]) for row in block.rows))
+    # the published curves in full, also where only some of their points are made again
+    keys = [key for key in _published(block) if key[0] in systems] + [r.key for r in block.rows]
+    ticks = sorted({int(key[1]) for key in keys if key[1]})
     return [
         Panel(
             PROTOCOL_LABELS[protocol],
@@ -59,7 +63,7 @@ def _by_setting(xlabel: str, block: Block, protocol: str, _: Store) -> list[Pane
             label,
             [
                 curve
-                for system in dict.fromkeys(str(row.key[0]) for row in block.rows)
+                for system in systems
                 # far below the others, it would flatten them; figure 5 and the tables have it
                 if system != "itempop"
                 for curve in _curves_of(block, system, protocol, metric)
@@ -74,7 +78,9 @@ def _curves_of(block: Block, system: str, protocol: str, metric: Metric) -> list
     rows = [row for row in block.rows if row.key[0] == system]
     label, color = LABELS.get(system, system), COLORS.get(system, "0.2")
     curves = []
-    known = [(row.key[1], value) for row in rows if (value := row.published_of(metric)) is not None]
+    known = [
+        (key[1], scores.of(metric)) for key, scores in _published(block).items() if key[0] == system
+    ]
     if known:
         curves.append(Curve(label, color, *_points(known), published=True))
     ours = [row for row in rows if _there(row, protocol)]
@@ -83,6 +89,10 @@ def _curves_of(block: Block, system: str, protocol: str, metric: Metric) -> list
         x, y = _points([(row.key[1], m.mean) for row, m in zip(ours, measured, strict=True)])
         curves.append(Curve(label, color, x, y, spread=[m.spread or 0.0 for m in measured]))
     return curves
+
+
+def _published(block: Block) -> Mapping[Key, Scores]:
+    return block.thing.published.get(block.data, {})
 
 
 def _points(pairs: Sequence[tuple[str | int, float]]) -> tuple[list[float], list[float]]:

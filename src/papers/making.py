@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from src.comparison.wording import counted
 from src.papers.estimate import Estimate, estimate
 from src.papers.facts import facts_of
-from src.papers.markdown import fill_all
+from src.papers.markdown import ABOUT, DIFFERENCES, fill_all
 from src.papers.page import write_page
 from src.papers.request import Asked
 from src.papers.results import Store, block_of
 from src.papers.running import run_missing
 from src.papers.sweeps import sweeps_of
 from src.papers.tables import missing
+from src.papers.things import PAPER
 
 
 def make(asked: Asked) -> None:
@@ -19,10 +22,11 @@ def make(asked: Asked) -> None:
     sweeps = {thing.name: sweeps_of(thing, asked.request) for thing in asked.things}
     every = [sweep for mine in sweeps.values() for sweep in mine]
     jobs = [job for sweep in every for job in sweep.jobs]
-    print(_said(estimate(jobs, asked.workers, _say), asked.workers), flush=True)
+    if asked.run or asked.estimate:
+        _say(_said(estimate(jobs, asked.workers, _say), asked.workers))
     if asked.estimate:
         return
-    failed = run_missing(every, asked.workers)
+    failed = run_missing(every, asked.workers) if asked.run else []
     store = Store.of(jobs)
     blocks = [
         block_of(thing, data, sweeps[thing.name], asked.request, store)
@@ -37,9 +41,19 @@ def make(asked: Asked) -> None:
         _say(f"failed   sweep {sweep.name}, at least in part")
     if asked.fill is not None:
         prefix = "quick-" * asked.request.quick
-        names = fill_all(asked.fill, prefix, written.markdown, written.pictures)
+        found = _for_marks(asked, written.markdown)
+        names = fill_all(asked.fill, prefix, found, written.pictures)
         _say(f"filled   {asked.fill}: {', '.join(names)}")
     _say(f"page     {written.page}")
+
+
+def _for_marks(asked: Asked, found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What is said of all together goes to the marks of the whole paper, or of the revisits."""
+    things = {thing.name for thing in asked.things}
+    named = {ABOUT: f"revisits-{ABOUT}", DIFFERENCES: f"revisits-{DIFFERENCES}"}
+    if all(thing.revisit for thing in asked.things):
+        return {named.get(name, name): lines for name, lines in found.items()}
+    return {k: lines for k, lines in found.items() if k not in named or things == set(PAPER)}
 
 
 def _say(line: str) -> None:

@@ -15,6 +15,10 @@ class Scores(NamedTuple):
     hr: float
     ndcg: float
 
+    def of(self, metric: str) -> float:
+        """That of "hr@10" or "ndcg@10"."""
+        return {"hr@10": self.hr, "ndcg@10": self.ndcg}[metric]
+
 
 Key = tuple[str | int, ...]
 """What names a row of a table: a system, its factors, ..."""

@@ -26,7 +26,10 @@ class Asked:
     things: list[Thing]
     request: Request
     workers: int
+    run: bool
+    """Whether to run what is missing."""
     estimate: bool
+    """Whether to stop after the estimate."""
     page: Path
     fill: Path | None
 
@@ -35,7 +38,7 @@ class Asked:
         """Of the page."""
         revisits = all(thing.revisit for thing in self.things)
         name = "Baselines of the revisits" if revisits else "Neural Collaborative Filtering"
-        return f"{name}, made again{' quickly' * self.request.quick}"
+        return f"{name}, made again{' (quick)' * self.request.quick}"
 
     def __str__(self) -> str:
         quick = ", quick" * self.request.quick
@@ -56,6 +59,7 @@ def asked(
     quick: bool = False,
     models: Sequence[str] = (),
     workers: Annotated[int, Ge(1)] = 1,
+    run: bool = True,
     estimate: bool = False,
     fill: str | None = None,
     options: Sequence[str] = (),
@@ -76,6 +80,7 @@ def asked(
         [THINGS[thing] for thing in things],
         replace(request, data=_there(request)),
         workers,
+        run,
         estimate,
         page,
         filled,

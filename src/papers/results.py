@@ -45,9 +45,7 @@ class Row:
 
     def published_of(self, metric: Metric) -> float | None:
         """The published number, if there is one."""
-        if self.published is None:
-            return None
-        return self.published.hr if metric == "hr@10" else self.published.ndcg
+        return None if self.published is None else self.published.of(metric)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Store:
         """Looks where the jobs' options say that they are recorded; none need be."""
         tracking = [job.options["tracking"] for job in jobs]
         places = {(one["uri"], one["experiment"]) for one in tracking if "uri" in one}
-        found = {}
+        found: dict[str, tuple[Reader, Record]] = {}
         for uri, experiment in sorted(places):
             try:
                 reader = Reader(uri)

@@ -15,7 +15,7 @@ from src.papers.results import METRICS, Block, Cell, Metric, Row
 from src.papers.things import LABELS
 
 MARKS = {"within": "≈", "above": "▲", "below": "▼"}
-LEGEND = "≈ within noise of the published number, ▲ above it, ▼ below it"
+LEGEND = "Behind each number stands its difference from the published one: ≈ within noise, ▲ above, ▼ below"
 MISSING = "missing"
 # Where 0 is a number of such things, and not their absence
 COUNTED = ("layers",)
@@ -109,7 +109,7 @@ class Compared:
 
     def __str__(self) -> str:
         names = [
-            part if name in ("system", "model") else f"{part} {name}"
+            part if name in ("system", "model") else f"{name} {part}"
             for name, part in zip(
                 self.block.thing.named_by, names_of(self.block, self.row), strict=True
             )
@@ -146,7 +146,7 @@ def largest(blocks: Sequence[Block]) -> list[Compared]:
     return ordered[:LARGEST]
 
 
-OVERVIEW = ("", "data", "epoch", "runs", "within noise", "above", "below")
+OVERVIEW = ("", "data", "epoch chosen on", "runs", "within noise", "above", "below")
 
 
 def overview(blocks: Sequence[Block]) -> list[list[str]]:
@@ -163,7 +163,7 @@ def overview(blocks: Sequence[Block]) -> list[list[str]]:
                 [
                     block.thing.name,
                     block.data,
-                    _chosen(protocol),
+                    _chosen(protocol).removeprefix("chosen on "),
                     str(done) if done == wanted else f"{done} of {wanted}",
                     *(str(counts[verdict]) for verdict in MARKS),
                 ]

@@ -110,7 +110,7 @@ def draw_trade(
         lw=1,
         ls="--",
         zorder=1,
-        label="nothing quicker is as good",
+        label="nothing quicker is as good" if len(best) > 1 else None,
     )
     for model, color in colors.items():
         part = [point for point in points if point.model == model]

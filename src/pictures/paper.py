@@ -46,6 +46,7 @@ def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None
 
     columns = max(len(row) for row in rows)
     figure = Figure(figsize=(4.4 * columns, 1.3 + 3.1 * len(rows)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)  # type: ignore[union-attr]
     for places, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
         for axes, panel in zip(places, row, strict=True):
             _draw(axes, panel)

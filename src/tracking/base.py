@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pytorch_lightning.loggers import Logger
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
 
 
 class Tracker:

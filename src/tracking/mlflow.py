@@ -1,9 +1,8 @@
-"""Runs in MLflow; the only module that imports it."""
+"""Runs in MLflow, written."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from argparse import Namespace
@@ -16,15 +15,13 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
-from src.startup import importing
 from src.tracking.base import Tracker, flatten
+from src.tracking.store import client_of, embedded, first_line, trouble
 
 # MLflow's own limits (mlflow.utils.validation)
 MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 5000
 PARAMS_PER_CALL = 100
-
-SQLITE = "sqlite:///"
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +46,14 @@ class MLflowTracker(Tracker):
         """
         try:
             with _creating(uri):
-                self.client = _client(uri)
+                self.client = client_of(uri)
                 experiment_id = _experiment(self.client, experiment, uri, artifacts)
             self.run_id = _continued(self.client, experiment_id, continuing)
             if self.run_id is None:
                 self.run_id = self.client.create_run(experiment_id, run_name=run_name).info.run_id
-        except _trouble() as error:
+        except trouble() as error:
             raise UserError(
-                f"tracking.uri={uri} can't be used: {_first_line(error)}; "
+                f"tracking.uri={uri} can't be used: {first_line(error)}; "
                 "give another, or tracking=none"
             ) from error
         self.uri, self.experiment_name = uri, experiment
@@ -122,11 +119,11 @@ class MLflowTracker(Tracker):
         """A store that fails once the run is under way costs the record, not the run."""
         try:
             yield
-        except _trouble() as error:
+        except trouble() as error:
             if not self.incomplete:
                 log.warning(
                     "%s: the record in %s is incomplete; the output folder has everything",
-                    _first_line(error),
+                    first_line(error),
                     self.uri,
                 )
             self.incomplete = True
@@ -161,10 +158,10 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
 
     Raises UserError when the run is known but its folder is gone.
     """
-    database = _embedded(uri)
+    database = embedded(uri)
     if database is not None and not database.exists():
         return None
-    client = _client(uri)
+    client = client_of(uri)
     from mlflow.exceptions import MlflowException
 
     try:
@@ -182,11 +179,11 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
 
     None when the experiment has no such run. Raises UserError when the store can't be used.
     """
-    database = _embedded(uri)
+    database = embedded(uri)
     if database is not None and not database.exists():
         return None
     try:
-        client = _client(uri)
+        client = client_of(uri)
         known = client.get_experiment_by_name(experiment)
         if known is None:
             return None
@@ -195,9 +192,9 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
         if not runs:
             return None
         client.log_artifact(runs[0].info.run_id, str(file))
-    except _trouble() as error:
+    except trouble() as error:
         raise UserError(
-            f"{uri} can't be used: {_first_line(error)}; {file} is not in the run's record"
+            f"{uri} can't be used: {first_line(error)}; {file} is not in the run's record"
         ) from error
     return runs[0].info.run_id
 
@@ -206,7 +203,7 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     """The experiment's id; made if it is not there, revived if it was deleted."""
     known = client.get_experiment_by_name(name)
     if known is None:
-        location = Path(artifacts).resolve().as_uri() if artifacts and _embedded(uri) else None
+        location = Path(artifacts).resolve().as_uri() if artifacts and embedded(uri) else None
         # the tag makes the dashboard open on runs and metrics, not on traces of language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return client.create_experiment(name, artifact_location=location, tags=tags)
@@ -230,18 +227,10 @@ def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) 
     return run.info.run_id
 
 
-def _trouble() -> tuple[type[Exception], ...]:
-    """What a store that can't be reached or written raises."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError
-
-
 @contextmanager
 def _creating(uri: str) -> Iterator[None]:
     """Held while database and experiment are made: processes that do so at once corrupt them."""
-    database = _embedded(uri)
+    database = embedded(uri)
     if database is None:
         yield
         return
@@ -254,25 +243,6 @@ def _creating(uri: str) -> Iterator[None]:
         yield
 
 
-def _embedded(uri: str) -> Path | None:
-    """The file of an embedded database; None for any other store."""
-    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
-
-
-def _client(uri: str) -> Any:
-    """MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    if uri.startswith("http"):
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    with importing():
-        from mlflow.tracking import MlflowClient
-
-        return MlflowClient(uri)
-
-
 def _strings(tags: Mapping[str, Any]) -> dict[str, str]:
     return {key: _shorten(str(value), MAX_TAG_LENGTH) for key, value in tags.items()}
 
@@ -283,7 +253,3 @@ def _shorten(text: str, length: int) -> str:
 
 def _allowed(metric: str) -> str:
     return metric.replace("@", "_at_")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

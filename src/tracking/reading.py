@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from src.errors import UserError, did_you_mean
-from src.tracking.mlflow import _client, _embedded, _first_line, _trouble
+from src.tracking.store import client_of, embedded, first_line, trouble
 
 SHORTEST_PREFIX = 8
 RUNS_PER_CALL = 1000
@@ -45,13 +45,13 @@ class Reader:
 
     def __init__(self, uri: str) -> None:
         """Raises UserError when there is no store at `uri`."""
-        database = _embedded(uri)
+        database = embedded(uri)
         if database is not None and not database.is_file():
             raise UserError(f"no runs yet: {database} is not there (tracking.uri={uri})")
         self.uri = uri
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with self._asking():
-            self._client = _client(uri)
+            self._client = client_of(uri)
         # asked for now, so that a store that can't be read is told at once
         self._experiments  # noqa: B018
 
@@ -151,9 +151,9 @@ class Reader:
     def _asking(self) -> Iterator[None]:
         try:
             yield
-        except _trouble() as error:
+        except trouble() as error:
             raise UserError(
-                f"tracking.uri={self.uri} can't be read: {_first_line(error)}"
+                f"tracking.uri={self.uri} can't be read: {first_line(error)}"
             ) from error
 
 

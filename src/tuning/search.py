@@ -60,7 +60,7 @@ def search(
 def _run(
     study: Study, plan: Plan, trial: Trial, parent: str | None, more: Sequence[str]
 ) -> tuple[int, str]:
-    """Runs the trial and tells the study; how many are finished now, and what to say of this one."""
+    """Runs the trial and tells the study; how many are finished then, and what to say of it."""
     metric = plan.metric
     twin = study.twin(trial)
     if twin is not None:

@@ -76,7 +76,7 @@ def test_holm_by_hand() -> None:
     assert holm(np.array([0.2])).tolist() == [0.2]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(PAIRED)
 def test_turning_a_pair_around(pairs: list[tuple[float, float]]) -> None:
     a, b = np.array(pairs).T

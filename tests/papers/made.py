@@ -30,7 +30,7 @@ class Shelf(Reader):
 
 def job(key: str, system: str = "gmf", factors: int = 8, **data: Any) -> Job:
     """A job of that system: "neumf", "neumf-pretrained", "mf-bpr", ..."""
-    name = system.split("-")[0]
+    name = system.split("-", maxsplit=1)[0]
     options: dict[str, Any] = {
         "model": {"name": name, "factors": factors, "num_layers": 3},
         "loss": {"_target_": "losses.BPR" if system.endswith("-bpr") else "losses.BCE"},
@@ -67,6 +67,7 @@ def record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) -> Reco
         params={
             "seed": str(seed),
             "protocol.name": "leave-one-out",
+            "optimizer._target_": "adam.Adam",
             "optimizer.lr": "0.005",
             "data.batch_size": "4096",
         },

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from src.errors import UserError
-from src.papers.sweeps import Request, composed, sweeps_of, tuned_models
+from src.papers.sweeps import Request, Sweep, composed, sweeps_of, tuned_models
 from src.papers.things import PAPER, THINGS
 from src.paths import CONF
+from src.pretraining import take_stages
+from src.sweeping.jobs import key_of
 from tests.commands import SMALL_DATA
 
 FILES = sorted(path.stem for path in (CONF / "experiment" / "paper").glob("*.yaml"))
 SYSTEMS = sorted((CONF / "experiment" / "paper" / "system").rglob("*.yaml"))
 TINY = tuple(word for word in SMALL_DATA if word != "data=synthetic")
 
+Grids = dict[tuple[str, bool], list[Sweep]]
 
-def jobs_of(thing: str, tmp_path: Path, **asked: object) -> dict[str, list[tuple[object, ...]]]:
-    """By sweep, the rows that its jobs belong to and their seeds."""
-    options = (*TINY, f"data.cache={tmp_path}", *asked.pop("options", ()))  # type: ignore[misc]
-    request = Request(["synthetic"], ["leave-one-out"], options=options, **asked)  # type: ignore[arg-type]
-    return {
-        sweep.name: [
-            (*THINGS[thing].key_of(job.options), job.options["seed"]) for job in sweep.jobs
-        ]
-        for sweep in sweeps_of(THINGS[thing], request)
+
+@pytest.fixture(scope="module")
+def grids(tmp_path_factory: pytest.TempPathFactory) -> Grids:
+    """The sweeps of each of the paper's things, in full and quick."""
+    options = (*TINY, f"data.cache={tmp_path_factory.mktemp('prepared')}")
+    requests = {
+        quick: Request(["synthetic"], ["leave-one-out"], quick, options=options)
+        for quick in (False, True)
     }
+    return {
+        (thing, quick): sweeps_of(THINGS[thing], request)
+        for quick, request in requests.items()
+        for thing in PAPER
+    }
+
+
+def rows_of(thing: str, sweep: Sweep) -> list[tuple[object, ...]]:
+    """The row that each job belongs to, and its seed."""
+    return [(*THINGS[thing].key_of(job.options), job.options["seed"]) for job in sweep.jobs]
 
 
 @pytest.mark.parametrize(
@@ -41,33 +55,22 @@ def jobs_of(thing: str, tmp_path: Path, **asked: object) -> dict[str, list[tuple
         ("figure7", [3 * 6 * 3], [3 * 6]),
     ],
 )
-def test_sizes_of_the_grids(
-    thing: str, sizes: list[int], quick: list[int], tmp_path: Path
-) -> None:
-    full = jobs_of(thing, tmp_path)
-    assert [len(jobs) for jobs in full.values()] == sizes
-    small = jobs_of(thing, tmp_path, quick=True)
-    assert [len(jobs) for jobs in small.values()] == quick
-    every = {job for jobs in full.values() for job in jobs}
-    # each job once, and the quick rows are rows of the full grid
+def test_the_grids(thing: str, sizes: list[int], quick: list[int], grids: Grids) -> None:
+    full, small = (
+        [rows_of(thing, sweep) for sweep in grids[thing, short]] for short in (False, True)
+    )
+    assert [len(rows) for rows in full] == sizes
+    assert [len(rows) for rows in small] == quick
+    every = {row for rows in full for row in rows}
+    # each once, the quick ones among them, and exactly what was published
     assert len(every) == sum(sizes)
-    assert {job for jobs in small.values() for job in jobs} <= every
-
-
-@pytest.mark.parametrize("thing", PAPER)
-def test_published_rows_are_the_rows_of_the_grid(thing: str, tmp_path: Path) -> None:
-    rows = {job[:-1] for jobs in jobs_of(thing, tmp_path).values() for job in jobs}
-    assert rows == set(THINGS[thing].published["ncf-ml-1m"])
+    assert {row for rows in small for row in rows} <= every
+    assert {row[:-1] for row in every} == set(THINGS[thing].published["ncf-ml-1m"])
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_things_share_jobs(quick: bool, tmp_path: Path) -> None:
-    options = (*TINY, f"data.cache={tmp_path}")
-    request = Request(["synthetic"], ["leave-one-out"], quick, options=options)
-    keys = {
-        name: {job.key for sweep in sweeps_of(THINGS[name], request) for job in sweep.jobs}
-        for name in PAPER
-    }
+def test_things_share_jobs(quick: bool, grids: Grids) -> None:
+    keys = {name: {job.key for sweep in grids[name, quick] for job in sweep.jobs} for name in PAPER}
     assert keys["figure5"] <= keys["figure4"]
     assert keys["figure6"] <= keys["figure4"] | keys["table2"]
     # the rows with 4 negatives at 16 factors
@@ -76,12 +79,15 @@ def test_things_share_jobs(quick: bool, tmp_path: Path) -> None:
     assert len(set.union(*keys.values())) == (37 if quick else 167)
 
 
+def test_every_system_is_in_some_grid(grids: Grids) -> None:
+    words = {word for mine in grids.values() for sweep in mine for job in sweep.jobs
+             for word in job.words}  # fmt: skip
+    used = {word.split("=")[1] for word in words if word.startswith("experiment/paper/system=")}
+    folder = CONF / "experiment" / "paper" / "system"
+    assert used == {path.relative_to(folder).with_suffix("").as_posix() for path in SYSTEMS}
+
+
 def test_pretraining_shares_the_jobs_of_its_parts() -> None:
-    from omegaconf import OmegaConf
-
-    from src.pretraining import take_stages
-    from src.sweeping.jobs import key_of
-
     for quick in ("", "quick/"):
         word = "experiment/paper/system="
         ((_, whole),) = composed(["experiment=paper/figure5", f"{word}{quick}neumf-pretrained",
@@ -121,19 +127,6 @@ def test_every_file_says_what_it_makes(file: str) -> None:
         assert any(file in thing.experiments for thing in THINGS.values())
 
 
-def test_every_system_is_in_some_grid(tmp_path: Path) -> None:
-    used = set()
-    for thing in PAPER:
-        for quick in (False, True):
-            request = Request(["synthetic"], ["leave-one-out"], quick,
-                              options=(*TINY, f"data.cache={tmp_path}"))  # fmt: skip
-            for sweep in sweeps_of(THINGS[thing], request):
-                for job in sweep.jobs:
-                    used |= {w.split("=")[1] for w in job.words if "paper/system=" in w}
-    folder = CONF / "experiment" / "paper" / "system"
-    assert used == {path.relative_to(folder).with_suffix("").as_posix() for path in SYSTEMS}
-
-
 def test_protocols() -> None:
     request = Request(["ncf-ml-1m"], ["ncf2017"], models=["ease"])
     assert request.protocols_of(THINGS["table2"]) == ["ncf2017"]
@@ -146,26 +139,36 @@ def test_protocols() -> None:
         assert options["protocol"]["monitor"] == "test/hr@10"
 
 
+def sweeps_with(
+    tmp_path: Path, thing: str, *options: str, models: Sequence[str] = ()
+) -> list[Sweep]:
+    words = (*TINY, f"data.cache={tmp_path}", *options)
+    request = Request(["synthetic"], ["leave-one-out"], models=models, options=words)
+    return sweeps_of(THINGS[thing], request)
+
+
 def test_options_have_the_last_word(tmp_path: Path) -> None:
-    own = ["model.factors=8", "seed=0,1"]
-    found = jobs_of("figure4", tmp_path, options=own)
-    grid, flat = found.values()
-    assert {job[1:] for job in grid} == {(8, 0), (8, 1)}
+    grid, flat = sweeps_with(tmp_path, "figure5", "model.factors=4", "seed=5,6")
+    assert {(job.options["model"]["factors"], job.options["seed"]) for job in grid.jobs} == {
+        (4, 5),
+        (4, 6),
+    }
     # what has no factors has no use for them
-    assert {job[0] for job in flat} == {"itempop", "itemknn"}
-    names = list(found)
-    assert names[0].startswith("paper-figure4-synthetic-")
-    assert list(jobs_of("figure4", tmp_path, options=["seed=2"])) != names
+    assert {job.options["model"]["name"] for job in flat.jobs} == {"itempop", "itemknn"}
+    assert grid.name.startswith("paper-figure5-synthetic-")
+    (other,) = sweeps_with(tmp_path, "figure6", "seed=2")
+    assert other.name.rpartition("-")[2] != grid.name.rpartition("-")[2]
 
 
 def test_revisits(tmp_path: Path) -> None:
-    chancy, fixed = jobs_of("dacrema2021", tmp_path).values()
-    assert sorted(set(chancy)) == sorted(
+    chancy, fixed = sweeps_with(tmp_path, "dacrema2021")
+    assert sorted(rows_of("dacrema2021", chancy)) == sorted(
         (model, seed) for model in ("puresvd", "nmf", "ials", "neumf") for seed in (0, 1, 2)
     )
-    assert [job[0] for job in fixed] == ["userknn", "itemknn", "rp3beta", "slim", "ease"]
-    (some,) = jobs_of("dacrema2021", tmp_path, models=["ease", "itemknn"]).values()
-    assert some == [("itemknn", 0), ("ease", 0)]
+    without_chance = ["userknn", "itemknn", "rp3beta", "slim", "ease"]
+    assert rows_of("dacrema2021", fixed) == [(model, 0) for model in without_chance]
+    (some,) = sweeps_with(tmp_path, "dacrema2021", models=["ease", "itemknn"])
+    assert rows_of("dacrema2021", some) == [("itemknn", 0), ("ease", 0)]
     assert tuned_models(THINGS["rendle2020"]) == ["mf", "neumf"]
 
 

@@ -86,7 +86,7 @@ def test_names_in_the_picture_of_time(tmp_path: Path) -> None:
 
 
 def test_names_that_would_cover_each_other_are_left_out(tmp_path: Path) -> None:
-    points = [Point(f"a long name {i}", "gmf", 1 + i / 1e6, 0.5, None) for i in range(30)]
+    points = [Point(f"a long name {i}", "gmf", 1.0, 0.5, None) for i in range(30)]
     named = {point.name for point in points}
     draw_trade(tmp_path / "t.svg", points, named, "HR@10", lower_is_better=False)
     assert sum(text.startswith("a long") for text in svg_texts(tmp_path / "t.svg")) < 9

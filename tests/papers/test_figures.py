@@ -1,0 +1,91 @@
+"""The figures' panels, from records and files made by hand, and their pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from src.papers.figures import cutoffs_of, panels_of, title_of
+from src.pictures.paper import draw_panels
+from tests.papers.made import block, job, record, store
+from tests.pictures.files import png_size, svg_texts
+
+
+def test_cutoffs_by_hand() -> None:
+    found = cutoffs_of(pd.DataFrame({"rank": [1, 3, 11, 10]}))
+    assert found["hr@10"] == [0.25, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.75]
+    assert found["ndcg@10"][0] == 0.25
+    # 1 / log2(2) and 1 / log2(4)
+    assert found["ndcg@10"][2] == pytest.approx((1 + 0.5) / 4)
+
+
+def test_figure_4() -> None:
+    jobs = [job("a", "gmf", 8), job("b", "gmf", 16), job("k", "itemknn", 0)]
+    jobs.append(job("p", "itempop", 0))
+    kept = store(*(record(one.key, 0.6, 0.3) for one in jobs))
+    ((hr, ndcg),) = panels_of(block("figure4", jobs, kept), kept) or []
+    assert (hr.ticks, hr.ylabel, ndcg.ylabel) == ([8, 16, 32, 64], "HR@10", "NDCG@10")
+    assert [(c.label, c.published, c.x, c.y) for c in hr.curves] == [
+        ("GMF", True, [8, 16, 32, 64], [0.643, 0.693, 0.713, 0.705]),
+        ("GMF", False, [8, 16], [0.6, 0.6]),
+        ("ItemKNN", True, [], [0.623]),
+        ("ItemKNN", False, [], [0.6]),
+    ]
+
+
+def test_figure_5() -> None:
+    jobs = [job("a"), job("b")]
+    kept = store(record("a", 0.5, 0.3), record("b", 0.5, 0.3), a=[1, 1], b=[1, 2])
+    ((hr, _),) = panels_of(block("figure5", jobs, kept), kept) or []
+    published, ours = hr.curves
+    assert (published.x, published.y) == ([10], [0.643])
+    assert ours.x == list(range(1, 11))
+    assert ours.y == [0.75, *[1.0] * 9]
+    assert hr.ylabel == "HR@K"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "judged"), [("leave-one-out", "validation"), ("ncf2017", "test")]
+)
+def test_figure_6(protocol: str, judged: str) -> None:
+    jobs = [job("a")]
+    kept = store(record("a", 0.5, 0.3))
+    ((loss, hr, _),) = panels_of(block("figure6", jobs, kept, protocol), kept) or []
+    assert [(c.x, c.y) for c in loss.curves] == [([1, 2], [0.5, 0.4])]
+    assert hr.ylabel == f"HR@10 on {judged}"
+    # the published level is of test
+    levels = [c.y for c in hr.curves if c.published]
+    assert levels == ([[0.643]] if protocol == "ncf2017" else [])
+
+
+def test_figure_7_keeps_its_place_on_the_axis() -> None:
+    jobs = [job(f"n{n}", "mlp", 16, negatives=n) for n in (10, 1)]
+    kept = store(*(record(one.key, 0.6, 0.3) for one in jobs))
+    ((hr, _),) = panels_of(block("figure7", jobs, kept), kept) or []
+    assert hr.ticks == [1, 2, 4, 6, 8, 10]
+    published, ours = hr.curves
+    assert published.y == [0.654, 0.674, 0.680, 0.682, 0.681, 0.687]
+    assert ours.x == [1, 10]
+
+
+def test_no_run_no_figure() -> None:
+    assert panels_of(block("figure4", [job("a")], store()), store()) is None
+    made = store(record("t", 0.6, 0.3))
+    assert panels_of(block("table2", [job("t", "neumf")], made), made) is None
+
+
+def test_the_picture(tmp_path: Path) -> None:
+    jobs = [job("a"), job("b", "gmf", 16)]
+    kept = store(record("a", 0.6, 0.3), record("b", 0.6, 0.3))
+    found = block("figure4", jobs, kept)
+    panels = panels_of(found, kept)
+    assert panels is not None
+    draw_panels(tmp_path / "figure.png", title_of(found), [*panels, *panels])
+    width, height = png_size(tmp_path / "figure.png")
+    assert width > height > 500
+    draw_panels(tmp_path / "figure.svg", title_of(found), panels)
+    texts = svg_texts(tmp_path / "figure.svg")
+    assert {"GMF", "published", "HR@10", "NDCG@10", "predictive factors"} <= set(texts)
+    assert "He et al. 2017, figure 4: HR@10 and NDCG@10 by predictive factors" in " ".join(texts)
