@@ -91,3 +91,4 @@ def call(
     root.handlers[:] = handlers
     root.setLevel(level)
     signal.signal(signal.SIGTERM, on_term)
+    torch.set_flush_denormal(False)  # hypothesis draws denormals too

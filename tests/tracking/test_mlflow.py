@@ -116,6 +116,7 @@ def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> Non
         "history.csv",
         "metrics.json",
         "per_user.parquet",
+        "provenance.json",
         "ranks.parquet",
         "train.log",
     }
