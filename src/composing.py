@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-import warnings
 
 from omegaconf import OmegaConf
 
@@ -16,7 +15,7 @@ from src.paths import CONF, OUTPUTS
 
 def _choices() -> str:
     """For --help: each group and its choices, in lines that fit a terminal."""
-    aside = {CONF / "hydra" / name for name in ("help", "sweeper")}
+    aside = {CONF / "hydra" / name for name in ("help", "sweeper")} | {CONF / "search"}
     folders = sorted({file.parent for file in CONF.glob("*/**/*.yaml")} - aside)
     lines = []
     for folder in folders:
@@ -29,5 +28,3 @@ def _choices() -> str:
 OmegaConf.register_new_resolver("choices", _choices, replace=True)
 OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
 OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
-# the folder of tuned experiments is looked through before there is one
-warnings.filterwarnings("ignore", message="provider=hydra.searchpath in main")

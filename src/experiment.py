@@ -61,7 +61,8 @@ def run(
         try:
             metrics = _train_and_test(options, folder, tags, tracker, callbacks, testing, resuming)
         finally:
-            tracker.log_files(folder)
+            # a search keeps its best checkpoint alone
+            tracker.log_files(folder, leave_out=() if testing else ("checkpoints",))
     print_results(options, metrics, folder, tracker.location)
     return metrics[options["protocol"]["monitor"]]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Lt
@@ -60,13 +61,11 @@ def tune(cfg: DictConfig) -> None:
             work(parent=os.environ[WORKER] or None, say=partial(print, flush=True))
             return
         print(plan.description, flush=True)
-        with Progress(study, total) as say:
+        with _record(plan, study) as parent, Progress(study, total) as say:
             if workers == 1:
-                _record(plan, study, lambda parent: work(parent=parent, say=say))
+                work(parent=parent, say=say)
             else:
-                _record(
-                    plan, study, lambda parent: run_workers(workers, threads, folder, parent, say)
-                )
+                run_workers(workers, threads, folder, parent, say)
 
 
 def _own_options(cfg: DictConfig) -> dict[str, Any]:
@@ -83,8 +82,9 @@ def _own_options(cfg: DictConfig) -> dict[str, Any]:
     return check(own, {key: cfg[key] for key in ("trials", "workers", "sampler_seed", "prune")}, "")
 
 
-def _record(plan: Plan, study: Study, work: Callable[[str | None], None]) -> None:
-    """Does the work within the search's own record, and sums it up however it ends."""
+@contextmanager
+def _record(plan: Plan, study: Study) -> Iterator[str | None]:
+    """The search's own record, by its id in MLflow; sums the search up however it ends."""
     from src import composing
     from src.provenance import code_version, git_commit
     from src.tracking import open_tracker
@@ -109,7 +109,7 @@ def _record(plan: Plan, study: Study, work: Callable[[str | None], None]) -> Non
     with open_tracker(tracking, tags, continuing=found_by) as tracker:
         tracker.log_params(plan.about)
         try:
-            work(tracker.run_id)
+            yield tracker.run_id
         finally:
             conclude(study, plan, composing.OUTPUTS / "conf" / "experiment" / "tuned", tracker)
 

@@ -18,7 +18,7 @@ from tests.commands import MODELS, REPOSITORY
 if TYPE_CHECKING:
     from tests.conftest import Call
 
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "search"))
 COMMANDS = ("train", "evaluate")
 
 

@@ -61,6 +61,18 @@ def test_data_that_is_asked_for_alone_must_be_there(call: Call, tmp_path: Path) 
     assert "no pinterest-20.train.rating there" in finished.err
 
 
+def test_pinterest_beside_others_is_left_out_where_it_is_not(call: Call, tmp_path: Path) -> None:
+    words = ("data=synthetic,ncf-pinterest", *SMALLEST[1:], f"data.root={tmp_path}", "seed=0")
+    finished = call("what=figure6", "run=false", *words, command="paper")
+    assert finished.status == 0, finished.err
+    assert (
+        f"ncf-pinterest is left out: its files are not in {tmp_path}/ncf-pinterest" in finished.out
+    )
+    page = Path(finished.said("page"))
+    assert page == tmp_path / "outputs" / "paper" / "paper-figure6.html"
+    assert page.read_text().count("3 of 3 runs") == 2
+
+
 def test_estimate(call: Call, tmp_path: Path) -> None:
     finished = call("what=table2", "estimate=true", *SMALLEST, "seed=0", command="paper")
     assert finished.status == 0, finished.err

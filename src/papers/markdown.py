@@ -42,7 +42,7 @@ def sections(
         DIFFERENCES: [f"- {one}" for one in largest(blocks)] or ["None is beyond noise."],
     }
     if gone := missing(blocks):
-        found[ABOUT] += ["", "Missing:", *(f"- {line}" for line in gone)]
+        found[ABOUT] += ["", "Missing:", "", *(f"- {line}" for line in gone)]
     for block in blocks:
         found.setdefault(block.thing.name, []).extend(_block(block, pictures))
     return found

@@ -113,20 +113,21 @@ def _there(request: Request) -> list[str]:
     there = []
     for data in request.data:
         _one_of("data", data, [file.stem for file in (CONF / "data").glob("*.yaml")])
-        own = [word for word in request.options if word.startswith("data.")]
-        options = composed([f"data={data}", *own])[0][1]
-        if data == PINTEREST and len(request.data) > 1 and not _has_files(options):
-            print(f"{data} is left out: its files are not in {_folder(options)}", flush=True)
-            continue
-        _ = make_datamodule(options).prepared  # a mistake comes out here, once
+        if data == PINTEREST and len(request.data) > 1:
+            folder = _folder(_composed(data, request, ("data.root=", "data.path=")))
+            if not all((folder / file).is_file() for file in FILES["pinterest-20"]):
+                print(f"{data} is left out: its files are not in {folder}", flush=True)
+                continue
+        # a mistake comes out here, once
+        _ = make_datamodule(_composed(data, request, ("data.",))).prepared
         there.append(data)
     return there
 
 
+def _composed(data: str, request: Request, prefixes: tuple[str, ...]) -> Options:
+    words = [word for word in request.options if word.startswith(prefixes)]
+    return composed([f"data={data}", *words])[0][1]
+
+
 def _folder(options: Options) -> Path:
     return Path(build(options["data"]["source"], "data.source").folder)
-
-
-def _has_files(options: Options) -> bool:
-    files = FILES[options["data"]["source"]["name"]]
-    return all((_folder(options) / file).is_file() for file in files)

@@ -15,7 +15,10 @@ from src.papers.results import METRICS, Block, Cell, Metric, Row
 from src.papers.things import LABELS
 
 MARKS = {"within": "≈", "above": "▲", "below": "▼"}
-LEGEND = "Behind each number stands its difference from the published one: ≈ within noise, ▲ above, ▼ below"
+LEGEND = (
+    "Behind each number is its difference from the published one, "
+    "≈ within noise, ▲ above or ▼ below"
+)
 MISSING = "missing"
 # Where 0 is a number of such things, and not their absence
 COUNTED = ("layers",)

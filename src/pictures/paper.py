@@ -42,11 +42,12 @@ def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None
     """Writes the picture of all panels under one legend; the file's ending says the format."""
     # The object interface needs no display and leaves pyplot's global state alone
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
 
     columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(4.4 * columns, 1.3 + 3.1 * len(rows)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)  # type: ignore[union-attr]
+    size = (4.4 * columns, 1.3 + 3.1 * len(rows))
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
     for places, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
         for axes, panel in zip(places, row, strict=True):
             _draw(axes, panel)
