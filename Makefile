@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu baselines lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu baselines report tune paper paper-quick screenshots lint format dashboard clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -13,6 +13,12 @@ demo: .venv/ready  ## train NeuMF on generated data, no download, about a minute
 
 train: .venv/ready  ## train NeuMF on MovieLens-1M; ARGS="model=gmf seed=1" for more
 	$(PY) -m src.train $(ARGS)
+
+report: .venv/ready  ## the latest sweep's runs compared on one page; ARGS="sweep=NAME" for another
+	$(PY) -m src.report $(ARGS)
+
+tune: .venv/ready  ## search for a model's best settings; ARGS="model=neumf data=ncf-ml-1m trials=50 workers=2"
+	$(PY) -m src.tune $(ARGS)
 
 test: .venv/ready  ## the tests
 	$(PY) -m pytest

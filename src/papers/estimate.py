@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from src.assembly import initial_model, make_datamodule, make_module, seed_everything
 from src.build import check
+from src.comparison.wording import counted
 from src.data.datamodule import InteractionDataModule
 from src.models import Fitted
 from src.papers.sweeps import Options
@@ -84,7 +85,7 @@ def estimate(jobs: Iterable[Job], workers: int, say: Callable[[str], None]) -> E
     work = _with_stages(missing)
     kinds = {_kind(options): options for options in work}
     if kinds:
-        say(f"measuring {len(kinds)} kinds of runs, about {1 + len(kinds) * 3 // 60} min")
+        say(f"measuring {counted(len(kinds), 'kind')} of runs, a second or two each")
     speeds = {kind: _measure(options) for kind, options in kinds.items()}
     ranges = [speeds[_kind(options)].of(options) for options in work]
     low, high = (sum(ends) / workers for ends in zip(*ranges, strict=True)) if ranges else (0, 0)
@@ -108,8 +109,9 @@ def _with_stages(jobs: Sequence[Job]) -> list[Options]:
 def _kind(options: Mapping[str, Any]) -> str:
     """What decides a run's speed, but for the number of its examples."""
     data = [options["data"][key] for key in ("name", "batch_size")]
-    # an epoch on test or on validation takes the same
-    parts = [options[key] for key in ("model", "loss", "optimizer", "trainer")]
+    # an epoch takes the same however many there are, and on whatever part it is judged
+    trainer = {k: v for k, v in options["trainer"].items() if k not in ("max_epochs", "patience")}
+    parts = [trainer, *(options[key] for key in ("model", "loss", "optimizer"))]
     return json.dumps([data, *parts], sort_keys=True)
 
 

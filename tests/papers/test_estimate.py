@@ -76,4 +76,4 @@ def test_real_runs_are_tried(tmp_path: Path) -> None:
     found = estimate(jobs_of(tmp_path)[:1], workers=1, say=said.append)
     assert found.missing == 1
     assert 0 < found.low < found.high
-    assert said == ["measuring 1 kinds of runs, about 1 min"]
+    assert said == ["measuring 1 kind of runs, a second or two each"]
