@@ -17,11 +17,11 @@ from typing import NamedTuple
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks.measure import machine
 from benchmarks.report import fill
 from src.papers import published
 from src.papers.things import NO_CHANCE
 from src.paths import CONF, OUTPUTS
+from src.provenance import machine
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -8,9 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 from rich.table import Table
 
-from benchmarks.measure import machine
 from benchmarks.rows import Row
-from src.provenance import git_commit
+from src.provenance import git_commit, machine
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -34,6 +37,7 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
         "overrides": " ".join(_own(hydra.overrides.task)),
         "git_commit": commit,
         "code_version": code_version(),
+        "machine": machine(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "src.train",
         "mlflow.source.git.commit": commit.removesuffix("-dirty"),
@@ -78,3 +82,16 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return described.stdout.strip()
+
+
+def machine() -> str:
+    """Processor, cores and library versions, for the record."""
+    cpu = Path("/proc/cpuinfo")
+    names = [
+        line.split(":")[1].strip()
+        for line in (cpu.read_text().splitlines() if cpu.exists() else [])
+        if line.startswith("model name")
+    ]
+    name = names[0] if names else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, Python {platform.python_version()}, torch {version('torch')}"

@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.commands import REPOSITORY, train
-from benchmarks.measure import Measured, alternate, machine
+from benchmarks.measure import Measured, alternate
 from benchmarks.parts import compose, found_here, make
 from benchmarks.report import table, write
 from benchmarks.rows import Row
 from src.paths import OUTPUTS
-from src.provenance import git_commit
+from src.provenance import git_commit, machine
 
 DATA = "ncf-ml-1m"
 PEERS = {256: ("recbole", "cornac"), 4096: ("recbole",)}
