@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from src.wording import candidates
+
 SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae")
 ROWS = {"val": "validation", "test": "test", "test/full": "test, all unseen"}
 
@@ -18,9 +20,6 @@ def print_results(
 ) -> None:
     """Prints what was measured under which protocol, and where everything lies."""
     data, protocol = options["data"], options["protocol"]
-    candidates = {"all": "the whole catalogue", "released": "the released candidates"}.get(
-        data["candidates"], f"{data['candidates']} candidates"
-    )
     rows = {part: label for part, label in ROWS.items() if f"{part}/hr@10" in metrics}
     # recall is HR where there is one target to a user
     columns = [
@@ -39,7 +38,8 @@ def print_results(
         table.add_row(label, *["" if value is None else f"{value:.4f}" for value in values])
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
-    print(f"protocol {protocol['name']}: ranked among {candidates}; {selection(protocol)}")
+    among = candidates(data["candidates"])
+    print(f"protocol {protocol['name']}: ranked among {among}; {selection(protocol)}")
     if "fit/epochs" in metrics:
         print(_fit(metrics))
     print(f"folder   {folder}")

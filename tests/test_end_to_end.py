@@ -21,7 +21,13 @@ EPOCH_LINE = re.compile(
     r"epoch +\d+/2  loss 0\.\d{4}  val HR@10 [01]\.\d{4}  val NDCG@10 [01]\.\d{4}"
     r"  \d+\.\d s  [\d,]+k examples/s"
 )
-TIMES = {"fit/seconds", "refit/seconds", "fit/examples_per_second", "test/seconds", "test/full/seconds"}
+TIMES = {
+    "fit/seconds",
+    "refit/seconds",
+    "fit/examples_per_second",
+    "test/seconds",
+    "test/full/seconds",
+}
 
 
 def metrics(folder: Path) -> dict[str, float]:

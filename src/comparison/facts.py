@@ -8,9 +8,9 @@ from datetime import datetime
 
 from src.comparison.configurations import FINGERPRINT, model_of
 from src.comparison.measures import Comparison
-from src.comparison.wording import candidates, counted, seed_ranges
 from src.results import selection
 from src.tracking.reading import Record
+from src.wording import candidates, counted, seed_ranges
 
 # As many characters of a digest as tell it apart
 DIGEST = 12

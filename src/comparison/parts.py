@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from src.comparison.measures import Comparison, title
-from src.comparison.wording import decimal
+from src.wording import decimal
 
 PARTS = {"val": "validation", "test": "test"}
 

@@ -14,8 +14,8 @@ from src.comparison.facts import facts, notes, unfinished
 from src.comparison.measures import Comparison, Measure, runs_table
 from src.comparison.parts import Section, quality_label, reading, write_table
 from src.comparison.sections import Album
-from src.comparison.wording import seconds, whole, with_sd
 from src.tracking.reading import Reader, Record
+from src.wording import seconds, whole, with_sd
 
 TEMPLATE = "page.html.j2"
 

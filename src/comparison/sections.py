@@ -19,10 +19,10 @@ from src.comparison.parts import (
     write_table,
 )
 from src.comparison.verdicts import significance
-from src.comparison.wording import decimal, seconds
 from src.pictures.comparison import Style, draw_cutoffs, draw_epochs, styles
 from src.pictures.comparison_points import Point, draw_option, draw_trade, front
 from src.tracking.reading import Reader
+from src.wording import decimal, seconds
 
 MOST_LINES = 12
 # More points than these are named only where they are the best of a model or on the front

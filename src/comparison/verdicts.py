@@ -13,9 +13,9 @@ from src.comparison.pairs import (
     telling_pairs,
 )
 from src.comparison.parts import Picture, Section, selector, write_table
-from src.comparison.wording import counted, decimal, listed, p_value
 from src.evaluation.significance import LEVEL, resamples_for
 from src.tracking.reading import Reader
+from src.wording import counted, decimal, listed, p_value
 
 
 def significance(reader: Reader, comparison: Comparison, folder: Path) -> Section:

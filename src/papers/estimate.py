@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from src.assembly import initial_model, make_datamodule, make_module, seed_everything
 from src.build import check
-from src.comparison.wording import counted
 from src.data.datamodule import InteractionDataModule
 from src.models import Fitted
 from src.papers.sweeps import Options
@@ -28,6 +27,7 @@ from src.sweeping.plan import Job
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
+from src.wording import counted
 
 # How long a kind of run is trained to measure its speed
 TRIED = 0.5

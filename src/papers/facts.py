@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from src.comparison.wording import counted, listed
 from src.papers.results import Block
 from src.tracking.reading import Record
+from src.wording import counted, listed
 
 SETTINGS = {
     "data.batch_size": "batch size",

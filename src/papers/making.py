@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from src.comparison.wording import counted
 from src.papers.estimate import Estimate, estimate
 from src.papers.facts import facts_of
 from src.papers.markdown import ABOUT, DIFFERENCES, fill_all
@@ -15,6 +14,7 @@ from src.papers.running import run_missing
 from src.papers.sweeps import sweeps_of
 from src.papers.tables import missing
 from src.papers.things import PAPER
+from src.wording import counted, duration
 
 
 def make(asked: Asked) -> None:
@@ -65,11 +65,6 @@ def _said(found: Estimate, workers: int) -> str:
     if not found.missing:
         return f"{start}, none missing"
     at_once = f", {workers} at once" if workers > 1 else ""
-    low, high = _duration(found.low), _duration(found.high)
+    low, high = duration(found.low), duration(found.high)
     times = low if low == high else f"{low} to {high}, by how early they stop"
     return f"{start}, {found.missing} missing, which take about {times}{at_once}"
-
-
-def _duration(seconds: float) -> str:
-    minutes = seconds / 60
-    return f"{minutes / 60:.1f} h" if minutes > 90 else f"{max(1, round(minutes))} min"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from src.comparison.wording import counted, decimal, with_sd
 from src.papers.figures import PROTOCOL_LABELS
 from src.papers.noise import Difference, compare
 from src.papers.results import METRICS, Block, Cell, Metric, Row
 from src.papers.things import LABELS
+from src.wording import counted, decimal, with_sd
 
 MARKS = {"within": "≈", "above": "▲", "below": "▼"}
 LEGEND = (

@@ -25,8 +25,8 @@ from src.provenance import code_version, tags_of
 from src.tracking import open_tracker
 
 KEY_LENGTH = 16
-# Where things lie changes no result; what lies there is in the fingerprint
-PLACES = {"data": ("root", "path", "cache"), "source": ("root", "path")}
+# Groups of options that say how runs are recorded, and change none
+RECORDING = ("tracking", "sweep")
 # What makes a run a child in a sweep's record, which a pre-training stage is not
 OF_A_SWEEP = ("sweep", "mlflow.parentRunId")
 
@@ -39,12 +39,19 @@ def fingerprint_of(options: Options) -> str | None:
         return None  # the run itself will say why
 
 
+def decisive(options: Options) -> Options:
+    """Those of a run's options that may change its results.
+
+    Where things lie does not, and what lies there is in the data's fingerprint.
+    """
+    data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
+    data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
+    return {k: v for k, v in options.items() if k not in RECORDING} | {"data": data}
+
+
 def key_of(options: Options, fingerprint: str | None) -> str:
     """Digest of all that decides a run's results: options, data and code."""
-    deciding = {k: v for k, v in options.items() if k not in ("tracking", "sweep")}
-    data = {k: v for k, v in options["data"].items() if k not in PLACES["data"]}
-    data["source"] = {k: v for k, v in data["source"].items() if k not in PLACES["source"]}
-    key = {**deciding, "data": data, "fingerprint": fingerprint, "code": code_version()}
+    key = {**decisive(options), "fingerprint": fingerprint, "code": code_version()}
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
 
 

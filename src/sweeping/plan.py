@@ -73,9 +73,7 @@ def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
     """
     given = config.sweep.name
     if given is not None:
-        if not NAME.fullmatch(str(given)):
-            raise UserError(f"sweep.name={given}: letters, digits and . _ + - only")
-        return str(given)
+        return check_name("sweep.name", given)
     swept = swept_in(grid)
     parts = [_said(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
     if not {"model", "experiment"} & set(swept):
@@ -84,6 +82,13 @@ def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
         parts.insert(0, config.data.name)
     digest = hashlib.sha256(json.dumps(_without_sweep(grid)).encode()).hexdigest()[:6]
     return f"{'_'.join(parts)[:LONGEST_NAME]}-{digest}"
+
+
+def check_name(option: str, given: object) -> str:
+    """The name that the option gives. Raises UserError for one that no folder can have."""
+    if not NAME.fullmatch(str(given)):
+        raise UserError(f"{option}={given}: letters, digits and . _ + - only")
+    return str(given)
 
 
 def _said(words: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from src.sweeping.plan import Job
 from src.sweeping.summary import STATUSES, as_markdown, print_summary, table_of
 from src.tracking import open_tracker
 from src.tracking.reading import Reader
+from src.wording import duration
 
 JOBS = "jobs.csv"
 
@@ -93,7 +94,7 @@ class SweepRecord:
         words = f"job {self.done + 1} of {self.left}: {name}"
         if self.done:
             each = (time.perf_counter() - self.started) / self.done
-            words += f"  ({_duration(each * (self.left - self.done))} left)"
+            words += f"  (about {duration(each * (self.left - self.done))} left)"
         print(words, flush=True)
 
     def ended(self, batch: Sequence[Job], results: Sequence[JobReturn]) -> None:
@@ -153,9 +154,3 @@ class SweepRecord:
             f"{n} of {len(self.jobs)} jobs failed, the first with: {first}; "
             "the same command tries them again"
         )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

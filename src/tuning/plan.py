@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from src.assembly import Options, make_datamodule
 from src.build import check
 from src.errors import UserError, did_you_mean
-from src.sweeping.jobs import PLACES
+from src.sweeping.jobs import decisive
+from src.sweeping.plan import check_name
 from src.tracking.base import flatten
 from src.training.judging import lower_is_better
 from src.training.trainer import make_trainer
@@ -26,9 +26,6 @@ from src.tuning.space import Space, check_names, read_space, split_fixed
 
 # The options that src.train has not
 OWN = ("trials", "workers", "name", "prune", "sampler_seed", "search")
-# They change how a trial is run or recorded, and not what comes out on validation
-ASIDE = ("tracking", "sweep")
-NAME = re.compile(r"[\w.+-]+")
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,7 @@ def make_plan(cfg: DictConfig) -> Plan:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:6]
     name = f"{options['data']['name']}-{options['model']['name']}-{digest}"
     if cfg.name is not None:
-        name = str(cfg.name)
-        if not NAME.fullmatch(name):
-            raise UserError(f"name={name}: letters, digits and . _ + - only")
+        name = check_name("name", cfg.name)
     return Plan(name, words, options, space, fixed, about)
 
 
@@ -133,11 +128,9 @@ def _space(cfg: DictConfig, options: Options, given: Sequence[str]) -> tuple[Spa
 
 def _about(options: Options, space: Space) -> dict[str, Any]:
     fingerprint = make_datamodule(options).prepared.fingerprint
-    kept: Options = {key: value for key, value in options.items() if key not in ASIDE}
-    data = {key: value for key, value in kept["data"].items() if key not in PLACES["data"]}
-    source = {k: v for k, v in data["source"].items() if k not in PLACES["source"]}
-    trainer = {key: value for key, value in kept["trainer"].items() if key != "threads"}
-    kept |= {"data": {**data, "source": source}, "trainer": trainer}
+    # workers share the cores
+    trainer = {key: value for key, value in options["trainer"].items() if key != "threads"}
+    kept = {**decisive(options), "trainer": trainer}
     about = {name: value for name, value in flatten(kept).items() if name not in space}
     about["data_fingerprint"] = fingerprint
     about |= {f"search.{name}": asdict(searched) for name, searched in space.items()}

@@ -12,6 +12,7 @@ from src.tuning.plan import Plan
 from src.tuning.space import shown
 from src.tuning.study import FINISHED, Study, value_of
 from src.tuning.trial import run_trial
+from src.wording import duration
 
 # A search whose trials fail from the first on is ended
 MOST_FAILURES = 3
@@ -89,8 +90,4 @@ def _left(study: Study, total: int, workers: int) -> list[str]:
     left = total - len(took)
     if not took or left <= 0:
         return []
-    seconds = sum(took) / len(took) * left / workers
-    minutes = seconds / 60
-    if seconds < 90:
-        return [f"about {seconds:.0f} s left"]
-    return [f"about {minutes:.0f} min left" if minutes < 90 else f"about {minutes / 60:.1f} h left"]
+    return [f"about {duration(sum(took) / len(took) * left / workers)} left"]

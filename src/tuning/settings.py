@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from src.tuning.plan import ASIDE, compose
+from src.sweeping.jobs import RECORDING
+from src.tuning.plan import compose
 
 
 def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> None:
@@ -21,14 +22,14 @@ def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> 
     choices = {
         group: choice
         for group, choice in reversed(cfg.hydra.runtime.choices.items())
-        if not group.startswith("hydra/") and group not in ("experiment", *ASIDE)
+        if not group.startswith("hydra/") and group not in ("experiment", *RECORDING)
     }
     default = compose([f"{group}={choice}" for group, choice in choices.items()])
     # interpolations stay what they are: an option that follows another one still does
     chosen, given = (OmegaConf.to_container(one, resolve=False) for one in (cfg, default))
     assert isinstance(chosen, dict)
     assert isinstance(given, dict)
-    for key in ("hydra", *ASIDE):
+    for key in ("hydra", *RECORDING):
         chosen.pop(key, None)
     content = {
         "defaults": [{f"override /{group}": choice} for group, choice in choices.items()],

@@ -1,8 +1,10 @@
+"""Numbers, times and lists as people read them."""
+
 from __future__ import annotations
 
 import pytest
 
-from src.comparison import wording
+from src import wording
 
 
 def test_numbers() -> None:
@@ -43,3 +45,13 @@ def test_seeds() -> None:
     assert wording.seed_ranges([0, 1, 2]) == "0, 1 and 2"
     assert wording.seed_ranges([0, 1, 2, 3]) == "0 to 3"
     assert wording.seed_ranges([0, 1, 2, 4]) == "0, 1, 2 and 4"
+
+
+def test_durations() -> None:
+    assert [wording.duration(value) for value in (3.4, 89, 90, 5399, 5760)] == [
+        "3 s",
+        "89 s",
+        "2 min",
+        "90 min",
+        "1.6 h",
+    ]

@@ -1,4 +1,4 @@
-"""Numbers and lists as the page writes them."""
+"""Numbers, times and lists as people read them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def seconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
 
 
+def duration(value: float) -> str:
+    """How long so many seconds are: 45 s, 12 min, 1.6 h."""
+    if value < 90:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
+
+
 def p_value(value: float) -> str:
     return "< .001" if value < 0.001 else decimal(value, 3)
 
@@ -44,8 +51,9 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def candidates(value: str) -> str:
-    return CANDIDATES.get(value, f"{value} candidates")
+def candidates(value: str | int) -> str:
+    """What targets are ranked among, from `data.candidates`."""
+    return CANDIDATES.get(str(value), f"{value} candidates")
 
 
 def seed_ranges(seeds: Sequence[int]) -> str:
