@@ -14,6 +14,9 @@ demo: .venv/ready  ## train NeuMF on generated data, no download, about a minute
 train: .venv/ready  ## train NeuMF on MovieLens-1M; ARGS="model=gmf seed=1" for more
 	$(PY) -m src.train $(ARGS)
 
+screenshots: .venv/ready  ## pictures of the dashboard and a sweep's report, into docs; SWEEP=NAME
+	$(PY) -m benchmarks.screenshots sweep=$(SWEEP)
+
 report: .venv/ready  ## the latest sweep's runs compared on one page; ARGS="sweep=NAME" for another
 	$(PY) -m src.report $(ARGS)
 

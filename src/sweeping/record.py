@@ -16,9 +16,12 @@ from src.errors import UserError
 from src.provenance import code_version, git_commit
 from src.sweeping.jobs import record, run_name
 from src.sweeping.plan import Job
-from src.sweeping.summary import STATUSES, as_markdown, print_summary, table_of
+from src.sweeping.summary import MEASURED, STATUSES, as_markdown, print_summary, table_of
 from src.tracking import open_tracker
+from src.tracking.base import flatten
 from src.tracking.reading import Reader
+from src.tracking.views import View
+from src.training.judging import lower_is_better
 from src.wording import duration
 
 JOBS = "jobs.csv"
@@ -126,12 +129,26 @@ class SweepRecord:
         print_summary(self.name, table, self.folder / JOBS)
         counts = {f"jobs/{s}": float((table["status"] == s).sum()) for s in STATUSES}
         self.tracker.log_metrics(counts)
-        self.tracker.set_tags({"mlflow.note.content": as_markdown(self.name, table)})
+        self.tracker.set_tags({"mlflow.note.content": as_markdown(table)})
+        self.tracker.save_view(self._view([name for name in MEASURED if name in table]))
         if interrupted:  # and in no mood to wait for pictures
             print("the same command goes on from here")
         elif self.tracker.run_id is not None and counts["jobs/finished"]:
             self._report(self.tracker.run_id)
         self.tracker.log_files(self.folder)
+
+    def _view(self, measured: Sequence[str]) -> View:
+        """The jobs alone, the best on top."""
+        options = flatten(self.jobs[0].options)
+        monitor = options["protocol.monitor"]
+        # what is measured every epoch has the selected epoch's value under this name
+        judged = f"{monitor.split('/')[0]}/"
+        metrics = [f"best/{name}" if name.startswith(judged) else name for name in measured]
+        swept = [name for o in self.jobs[0].swept for name in (o, f"{o}.name") if name in options]
+        condition = f'tags.sweep = "{self.name}" and tags.job != ""'
+        return View(
+            self.name, condition, swept, metrics, f"best/{monitor}", lower_is_better(monitor)
+        )
 
     def _report(self, run_id: str) -> None:
         # pictures take long to import

@@ -76,9 +76,19 @@ def print_summary(name: str, table: pd.DataFrame, file: Path) -> None:
     print(f"jobs     {file}")
 
 
-def as_markdown(name: str, table: pd.DataFrame) -> str:
-    """The same for MLflow's page of the parent run."""
+def as_markdown(table: pd.DataFrame) -> str:
+    """The same for MLflow's page of the parent run, which shows its first lines."""
     shown = as_text(table)
     heads = [str(column) for column in shown]
     lines: list[list[str]] = [heads, ["---"] * len(heads), *shown.to_numpy().tolist()]
-    return "\n".join([f"**{name}**", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+    return "\n".join([*_best(table), *(f"| {' | '.join(cells)} |" for cells in lines)])
+
+
+def _best(table: pd.DataFrame) -> list[str]:
+    """What validation chooses, where it does."""
+    for name, best in (("val/rmse", "min"), ("val/ndcg@10", "max")):
+        if name in table and table[name].notna().any():
+            row = as_text(table).loc[getattr(table[name], f"idx{best}")()]
+            said = ", ".join(f"{head} {value}" for head, value in row.items() if head != "status")
+            return [f"Best on validation: {said}", ""]
+    return []

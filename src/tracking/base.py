@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
+    from src.tracking.views import View
+
 
 class Tracker:
     """A run's record, as a context manager: closed with the status that the block ends with."""
@@ -49,6 +51,8 @@ class Tracker:
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
 
     def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None: ...
+
+    def save_view(self, view: View) -> None: ...
 
     def finish(self, status: str) -> None: ...
 

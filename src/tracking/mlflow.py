@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 from src.errors import UserError
 from src.tracking.base import Tracker, flatten
 from src.tracking.store import client_of, embedded, first_line, trouble
+from src.tracking.views import TAG, View, as_tag
 
 # MLflow's own limits (mlflow.utils.validation)
 MAX_PARAM_LENGTH = 6000
@@ -56,7 +57,7 @@ class MLflowTracker(Tracker):
                 f"tracking.uri={uri} can't be used: {first_line(error)}; "
                 "give another, or tracking=none"
             ) from error
-        self.uri, self.experiment_name = uri, experiment
+        self.uri, self.experiment_name, self.experiment_id = uri, experiment, experiment_id
         self.incomplete = False
         self.logger = MLflowLogger(self)
         self.set_tags(tags or {})
@@ -66,12 +67,16 @@ class MLflowTracker(Tracker):
         return f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml."""
+        """Logs nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml.
+
+        How a run is recorded is none of them: comparisons would be full of it.
+        """
         from mlflow.entities import Param
 
         listed = [
             Param(key, _shorten(str(value), MAX_PARAM_LENGTH))
             for key, value in flatten(params).items()
+            if not key.startswith(("tracking.", "sweep."))
         ]
         for first in range(0, len(listed), PARAMS_PER_CALL):
             with self._forgiving():
@@ -108,6 +113,11 @@ class MLflowTracker(Tracker):
                     self.client.log_artifacts(self.run_id, str(path), path.name)
                 else:
                     self.client.log_artifact(self.run_id, str(path))
+
+    def save_view(self, view: View) -> None:
+        """Adds it to the views of the experiment, in place of this run's earlier one."""
+        with self._forgiving():
+            self.client.set_experiment_tag(self.experiment_id, f"{TAG}{self.run_id}", as_tag(view))
 
     def finish(self, status: str) -> None:
         self.set_tags({"status": status})

@@ -1,0 +1,52 @@
+"""Saved views of MLflow's pages: runs by a name, with their numbers and their curves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# A tag of the experiment that begins so is a view to MLflow's pages
+TAG = "mlflow.sharedViewState."
+
+NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 260, 110, 170  # pixels
+
+
+@dataclass(frozen=True)
+class View:
+    """Which runs the table shows, in which columns and order."""
+
+    name: str
+    condition: str
+    """In MLflow's language: `tags.sweep = "grid"`."""
+    params: Sequence[str]
+    metrics: Sequence[str]
+    """By their own names, "test/hr@10"; what is "best/val/..." has curves named val/..."""
+    order: str
+    ascending: bool
+
+
+def as_tag(view: View) -> str:
+    """What MLflow's pages (3.17) keep of a view that a person saves there."""
+    params = [f"params.`{param}`" for param in view.params]
+    metrics = [f"metrics.`{metric}`".replace("@", "_at_") for metric in view.metrics]
+    widths = {
+        "attributes.`Run Name`": NAME_WIDTH,
+        **dict.fromkeys(params, PARAM_WIDTH),
+        **dict.fromkeys(metrics, METRIC_WIDTH),
+    }
+    part = view.order.removeprefix("best/").split("/")[0]
+    state: dict[str, Any] = {
+        "searchFilter": view.condition,
+        "orderByKey": f"metrics.`{view.order}`".replace("@", "_at_"),
+        "orderByAsc": view.ascending,
+        "selectedColumns": [*params, *metrics],
+        "columnOrder": list(widths),
+        "columnWidths": widths,
+        "runsHiddenMode": "SHOW_ALL",
+        "chartsSearchFilter": f"^(train/loss|{part}/((hr|ndcg)_at_10|rmse))$",
+    }
+    now = int(time.time() * 1000)
+    return json.dumps({"name": view.name, "createdAt": now, "state": json.dumps(state)})
