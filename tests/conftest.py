@@ -25,6 +25,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """Numbers that runs flush to zero, hypothesis draws."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Public research data beside the repository, which may not be copied into it."""
@@ -91,4 +98,3 @@ def call(
     root.handlers[:] = handlers
     root.setLevel(level)
     signal.signal(signal.SIGTERM, on_term)
-    torch.set_flush_denormal(False)  # hypothesis draws denormals too
