@@ -17,8 +17,8 @@ from typing import NamedTuple
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks.report import fill
 from src.papers import published
+from src.papers.markdown import fill
 from src.papers.things import NO_CHANCE
 from src.paths import CONF, OUTPUTS
 from src.provenance import machine

@@ -9,6 +9,7 @@ import matplotlib as mpl
 from rich.table import Table
 
 from benchmarks.rows import Row
+from src.papers.markdown import fill
 from src.provenance import git_commit, machine
 
 mpl.use("Agg")
@@ -69,14 +70,6 @@ def write(rows: list[Row], name: str) -> None:
         *(f"| {' | '.join(cells(row, others))} |" for row in rows),
     ]
     fill(DOCS / "performance.md", name, lines)
-
-
-def fill(page: Path, name: str, lines: list[str]) -> None:
-    """Puts the lines between the page's two marks of that name."""
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, _, rest = page.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    page.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}")
 
 
 def draw(rows: list[Row]) -> None:

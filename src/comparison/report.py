@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from src.comparison.facts import facts, notes, unfinished
 from src.comparison.measures import Comparison, Measure, runs_table
 from src.comparison.parts import Section, quality_label, reading, write_table
 from src.comparison.sections import Album
+from src.pages import write_html
 from src.tracking.reading import Reader, Record
 from src.wording import seconds, whole, with_sd
 
@@ -45,8 +45,6 @@ def write_report(reader: Reader, records: Sequence[Record], title: str, page: Pa
     Compares the finished ones of `records`; lists the others with their errors. Shows what there
     is: runs may lack any file or metric.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     comparison = Comparison(configurations(records))
@@ -63,16 +61,10 @@ def write_report(reader: Reader, records: Sequence[Record], title: str, page: Pa
         files.append(write_table(folder / "not-finished.csv", pd.DataFrame(failed)))
     files += [file for section in sections for file in section.every_file()]
     measures = comparison.measures()
-    environment = Environment(
-        loader=PackageLoader("src.comparison", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["beside"] = lambda file: file.relative_to(page.parent).as_posix()
-    html = environment.get_template(TEMPLATE).render(
+    write_html(
+        page,
+        "src.comparison",
+        TEMPLATE,
         title=title,
         reading=reading(comparison),
         facts=facts(comparison, failed),
@@ -86,7 +78,6 @@ def write_report(reader: Reader, records: Sequence[Record], title: str, page: Pa
         sections=sections,
         files=files,
     )
-    page.write_text(html)
     return [page, *files]
 
 
@@ -120,7 +111,3 @@ def _written(measure: Measure, value: float, sd: float | None) -> str:
     if measure.spread:
         return with_sd(value, sd)
     return seconds(value) if measure.name == "fit/seconds" else whole(value)
-
-
-def _data_uri(picture: Path) -> str:
-    return f"data:image/png;base64,{b64encode(picture.read_bytes()).decode()}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.pages import write_html
 from src.papers.facts import Fact
 from src.papers.figures import panels_of, title_of
 from src.papers.markdown import picture_name, sections, whole_page
@@ -57,8 +57,6 @@ def write_page(
     page: Path, title: str, blocks: Sequence[Block], facts: Sequence[Fact], store: Store
 ) -> Written:
     """Writes `page`, its Markdown with the same stem, and a folder of pictures and tables."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     pictures: dict[str, Path] = {}
@@ -81,16 +79,10 @@ def write_page(
                 table,
             )
         )
-    environment = Environment(
-        loader=PackageLoader("src.papers", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["beside"] = lambda file: file.relative_to(page.parent).as_posix()
-    html = environment.get_template(TEMPLATE).render(
+    write_html(
+        page,
+        "src.papers",
+        TEMPLATE,
         title=title,
         facts=facts,
         legend=LEGEND,
@@ -101,7 +93,6 @@ def write_page(
         largest=largest(blocks),
         things=things,
     )
-    page.write_text(html)
     found = sections(blocks, facts, pictures)
     relative = {key: Path(folder.name) / file.name for key, file in pictures.items()}
     text = whole_page(title, blocks, found)
@@ -109,7 +100,3 @@ def write_page(
         text = text.replace(f"({file.name})", f"({file.as_posix()})")
     page.with_suffix(".md").write_text(text)
     return Written(page, found, pictures)
-
-
-def _data_uri(picture: Path) -> str:
-    return f"data:image/png;base64,{b64encode(picture.read_bytes()).decode()}"

@@ -8,14 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
+from src.assembly import Options
 from src.errors import UserError
 from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
-
-Options = dict[str, Any]
 
 NAME = re.compile(r"[\w.+-]+")
 LONGEST_NAME = 80
