@@ -19,9 +19,9 @@ from rich.console import Console
 from benchmarks.parts import found_here
 from benchmarks.report import draw, table, write
 from benchmarks.rows import Bench, Row
+from src.config.paths import OUTPUTS
 from src.errors import UserError
-from src.paths import OUTPUTS
-from src.provenance import git_commit
+from src.run.provenance import git_commit
 
 LARGE = (
     "data=synthetic",

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import matplotlib as mpl
 import pandas as pd
 
+from src.config.paths import CONF, OUTPUTS
 from src.papers import published
+from src.papers.exhibits import NO_CHANCE
 from src.papers.markdown import fill
-from src.papers.things import NO_CHANCE
-from src.paths import CONF, OUTPUTS
-from src.provenance import machine
+from src.run.provenance import machine
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

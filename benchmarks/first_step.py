@@ -16,7 +16,7 @@ def stop(*_: Any) -> NoReturn:
 
 def until_first_step(cfg: Any) -> float:
     """The command's task with a training step that ends it."""
-    from src.startup import importing
+    from src.config.startup import importing
 
     with importing():
         from src.training.module import RecommenderModule

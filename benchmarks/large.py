@@ -15,9 +15,9 @@ import torch
 
 from benchmarks.measure import seconds
 from benchmarks.parts import compose, make
-from src.assembly import make_datamodule
 from src.data.stream import Batch, TrainingStream
 from src.data.targets import CandidateTargets
+from src.run.assembly import make_datamodule
 from src.training.module import RecommenderModule
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
 
-from src import (
-    assembly,
-    composing,  # noqa: F401 - for what it provides
-)
-from src.build import check
+from src.config.build import check
+from src.config.compose import compose as compose_config
+from src.config.compose import plain
 from src.data.datamodule import InteractionDataModule
-from src.paths import CONF
+from src.run import assembly
 from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
 
@@ -31,9 +27,7 @@ def found_here(data: str) -> tuple[str, ...]:
 
 def compose(*overrides: str) -> dict[str, Any]:
     """The options of `python -m src.train OVERRIDES`."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", overrides=list(overrides))
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+    return plain(compose_config(overrides))
 
 
 def make(

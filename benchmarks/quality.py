@@ -18,10 +18,10 @@ import torch
 from benchmarks.commands import python, train
 from benchmarks.parts import compose, found_here, make
 from benchmarks.reference import PlainLoop, PlainNeuMF
+from src.config.paths import OUTPUTS
 from src.data.targets import CandidateTargets
 from src.evaluation.metrics import metrics_at, ranks
-from src.paths import OUTPUTS
-from src.provenance import machine
+from src.run.provenance import machine
 from src.training.trainer import set_up_cpu
 
 mpl.use("Agg")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.rows import Row
 from src.papers.markdown import fill
-from src.provenance import git_commit, machine
+from src.run.provenance import git_commit, machine
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.browser import Dashboard, browsing, serving, until
+from src.config.paths import HOME, OUTPUTS
 from src.errors import UserError
-from src.paths import HOME, OUTPUTS
 from src.tracking.reading import Reader, Record
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

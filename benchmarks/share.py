@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from src import cli, train
-from src.startup import importing
+from src.config.startup import importing
 
 own_seconds = 0.0
 fit_seconds = 0.0

@@ -21,12 +21,12 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from src import composing  # noqa: F401 - for what it provides
+from src.config.compose import compose, group_choices, option_names
+from src.config.paths import CONF
 from src.errors import UserError, did_you_mean
-from src.paths import CONF
 
 log = logging.getLogger(__name__)
 
@@ -157,18 +157,11 @@ def _unknown_option(error: ConfigCompositionException, config_name: str) -> str:
 
 
 def _known_options(config_name: str) -> list[str]:
-    """Every option and group of the configuration that the command line's choices compose."""
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    """Return every option and group that the command line's choices compose."""
+    groups = group_choices()
     choices = [word for word in sys.argv[1:] if word.split("=")[0] in groups and "," not in word]
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            cfg = hydra.compose(config_name, overrides=choices)
-        except ConfigCompositionException:  # a group that this command has not
-            cfg = hydra.compose(config_name)
-    return sorted(groups | set(_paths(OmegaConf.to_container(cfg), "")))
-
-
-def _paths(node: Any, prefix: str) -> list[str]:
-    if not isinstance(node, dict):
-        return [prefix.rstrip(".")]
-    return [path for key, value in node.items() for path in _paths(value, f"{prefix}{key}.")]
+    try:
+        cfg = compose(choices, command=config_name)
+    except ConfigCompositionException:  # a group that this command has not
+        cfg = compose(command=config_name)
+    return sorted({*groups, *option_names(cfg)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from src.paths import OUTPUTS
+from src.config.paths import OUTPUTS
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

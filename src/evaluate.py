@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from src import cli
-from src.startup import importing
+from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -19,10 +19,10 @@ def evaluate(cfg: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
         from omegaconf import OmegaConf
 
-        from src import assembly, experiment
-        from src.build import check
-        from src.results import print_results
-        from src.runs import BEST, find_run
+        from src.config.build import check
+        from src.run import assembly, experiment
+        from src.run.lookup import BEST, find_run
+        from src.run.summary import print_results
         from src.training.checkpoints import load_model
         from src.training.trainer import make_trainer
 

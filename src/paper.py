@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hydra._internal.utils import get_args_parser
 
 from src import cli
-from src.startup import importing
+from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -27,8 +27,8 @@ def paper(cfg: DictConfig) -> None:
     with importing():
         from omegaconf import OmegaConf
 
-        from src.build import check
-        from src.papers.making import make
+        from src.config.build import check
+        from src.papers.pipeline import make
         from src.papers.request import asked
 
     for handler in logging.getLogger().handlers:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hydra._internal.utils import get_args_parser
 
 from src import cli
+from src.config.startup import importing
 from src.errors import UserError, did_you_mean
-from src.startup import importing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,9 @@ def plot(cfg: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
         from omegaconf import OmegaConf
 
-        from src.build import check
-        from src.pictures.data import draw_data
-        from src.pictures.graph import draw_graph
+        from src.config.build import check
+        from src.reporting.pictures.bipartite_graph import draw_graph
+        from src.reporting.pictures.data_set import draw_data
 
     hydra = HydraConfig.get()
     options: Options = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -67,7 +67,7 @@ def _run(options: Options, words: list[str]) -> tuple[Path, Options]:
     """Folder and options of the run to be drawn; `words` are the command line's."""
     from omegaconf import OmegaConf
 
-    from src.runs import find_run
+    from src.run.lookup import find_run
 
     run = options["run"]
     chosen = [word for word in words if word.startswith(("data=", "data."))]
@@ -90,9 +90,9 @@ def _file(out: str) -> Path:
 
 def _read(options: Options) -> Interactions:
     """What is to be split: the filtered interactions, or those that a released split trains on."""
-    from src.build import build, check
+    from src.config.build import build, check
     from src.data.filtering import filter_interactions, refuse_filters
-    from src.data.sources.base import ReleasedSplit
+    from src.data.sources.source import ReleasedSplit
 
     filters = {key: options[key] for key in ("threshold", "k_core")}
     filters = check(filter_interactions, filters, "data")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hydra._internal.utils import get_args_parser
 
 from src import cli
+from src.config.startup import importing
 from src.errors import UserError
-from src.startup import importing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def report(cfg: DictConfig) -> None:
 
         from hydra.core.hydra_config import HydraConfig
 
-        from src.comparison.report import write_report
+        from src.reporting.comparison.comparison_page import write_report
         from src.tracking.reading import Reader
 
     reader = Reader(cfg.tracking.uri)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from src import cli
-from src.startup import importing
+from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -23,9 +23,9 @@ def train(cfg: DictConfig) -> float:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
-        from src import experiment
-        from src.pretraining import take_stages
-        from src.provenance import tags_of
+        from src.run import experiment
+        from src.run.pretraining import take_stages
+        from src.run.provenance import tags_of
         from src.sweeping import jobs
 
     hydra = HydraConfig.get()

@@ -13,12 +13,12 @@ from annotated_types import Ge, Lt
 from hydra._internal.utils import get_args_parser
 
 from src import cli
-from src.startup import importing
+from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from src.tuning.plan import Plan
+    from src.tuning.search_plan import Plan
     from src.tuning.study import Study
 
 
@@ -30,9 +30,9 @@ def tune(cfg: DictConfig) -> None:
 
         from hydra.core.hydra_config import HydraConfig
 
-        from src.tuning.plan import make_plan
         from src.tuning.progress import Progress
         from src.tuning.search import search
+        from src.tuning.search_plan import make_plan
         from src.tuning.study import open_study
         from src.tuning.workers import WORKER, end_with_parent, run_workers, threads_each
 
@@ -70,7 +70,7 @@ def tune(cfg: DictConfig) -> None:
 
 def _own_options(cfg: DictConfig) -> dict[str, Any]:
     """The options that training has not, checked."""
-    from src.build import check
+    from src.config.build import check
 
     def own(
         trials: Annotated[int, Ge(1)],
@@ -85,10 +85,10 @@ def _own_options(cfg: DictConfig) -> dict[str, Any]:
 @contextmanager
 def _record(plan: Plan, study: Study) -> Iterator[str | None]:
     """The search's own record, by its id in MLflow; sums the search up however it ends."""
-    from src import composing
-    from src.provenance import code_version, git_commit
+    from src.config import compose
+    from src.run.provenance import code_version, git_commit
     from src.tracking import open_tracker
-    from src.tuning.results import conclude
+    from src.tuning.conclusion import conclude
 
     tracking = dict(plan.options["tracking"])
     if "run_name" in tracking:
@@ -111,7 +111,7 @@ def _record(plan: Plan, study: Study) -> Iterator[str | None]:
         try:
             yield tracker.run_id
         finally:
-            conclude(study, plan, composing.OUTPUTS / "conf" / "experiment" / "tuned", tracker)
+            conclude(study, plan, compose.OUTPUTS / "conf" / "experiment" / "tuned", tracker)
 
 
 def main() -> None:

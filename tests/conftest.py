@@ -84,7 +84,7 @@ def call(
         # the default would be the same for two runs of one second and process
         chosen = any(word.startswith("hydra.run.dir") for word in words)
         folder = [] if chosen else [f"hydra.run.dir={tmp_path}/{command}-{next(numbers)}"]
-        monkeypatch.setattr("src.composing.OUTPUTS", outputs)
+        monkeypatch.setattr("src.config.compose.OUTPUTS", outputs)
         monkeypatch.setattr(sys, "argv", [command, *words, *folder])
         capsys.readouterr()
         main = import_module(f"src.{command}").main

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from src.paths import CONF
+from src.config.paths import CONF
 from tests.commands import MODELS, REPOSITORY
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import yaml
 from src.errors import UserError
 from src.tracking.mlflow import log_file
 from tests.commands import REPOSITORY, SMALL_DATA, TINY, Finished
-from tests.pictures.files import png_size, svg_texts
+from tests.reporting.pictures.files import png_size, svg_texts
 
 if TYPE_CHECKING:
     from tests.conftest import Call, TrainedHome

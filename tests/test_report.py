@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import TINY
-from tests.comparison.runs import PARAMS, judged, tables
+from tests.reporting.comparison.runs import PARAMS, judged, tables
 from tests.tracking.store import Store
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from src.paths import CONF
+from src.config.paths import CONF
 from tests.commands import ONE_THREAD, REPOSITORY, SMALL_DATA, Finished, finish, start
-from tests.pictures.files import png_size
+from tests.reporting.pictures.files import png_size
 
 if TYPE_CHECKING:
     from tests.conftest import Call
@@ -231,7 +231,7 @@ def test_a_search_whose_trials_all_fail_ends(call: Call) -> None:
 
 
 def test_importance(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.tuning.results.TRIALS_FOR_IMPORTANCE", 4)
+    monkeypatch.setattr("src.tuning.conclusion.TRIALS_FOR_IMPORTANCE", 4)
     finished = tune(call, *QUICK, "trials=4")
     assert finished.status == 0, finished.err
     assert re.search(r"model\.topk \d+%", finished.said("matters"))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.paths import CONF
+from src.config.paths import CONF
 from src.training.checkpoints import make_model
 from tests.commands import MODELS, ONE_THREAD, SMALL_DATA, Finished
 

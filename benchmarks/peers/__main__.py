@@ -14,8 +14,8 @@ from benchmarks.measure import Measured, alternate
 from benchmarks.parts import compose, found_here, make
 from benchmarks.report import table, write
 from benchmarks.rows import Row
-from src.paths import OUTPUTS
-from src.provenance import git_commit, machine
+from src.config.paths import OUTPUTS
+from src.run.provenance import git_commit, machine
 
 DATA = "ncf-ml-1m"
 PEERS = {256: ("recbole", "cornac"), 4096: ("recbole",)}

@@ -6,16 +6,16 @@ is in src/sweeping.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
-from src.startup import importing
+from src.config.compose import compose_jobs, grid, plain
+from src.config.startup import importing
 
 ALL_CORES = -1  # the joblib launcher's own default
 
@@ -36,19 +36,23 @@ class ResumingSweeper(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Runs the jobs; at the end raises what made some fail, UserError if mistakes did."""
+        """Run the jobs; at the end raise what made some fail, UserError if mistakes did."""
         with importing():
             from src.sweeping.plan import name_of, plan, swept_in
             from src.sweeping.record import SweepRecord
 
         assert self.config is not None
         assert self.launcher is not None
-        grid = self._combinations(arguments)
-        swept, name = swept_in(grid), name_of(self.config, grid)
-        self._hand_down({"sweep.name": name, "sweep.swept": f"[{','.join(swept)}]"})
-        jobs = plan([(words, self._compose(words)) for words in grid])
+        # a sweep's own configuration is not set by Hydra, and says what folders to search
+        HydraConfig.instance().set_config(self.config)
+        combinations = grid(arguments, self.params)
+        swept, name = swept_in(combinations), name_of(self.config, combinations)
+        of_sweep = [f"sweep.name={name}", f"sweep.swept=[{','.join(swept)}]"]
+        self._hand_down(of_sweep)
+        composed = map(plain, compose_jobs(combinations, *of_sweep))
+        jobs = plan(list(zip(combinations, composed, strict=True)))
         with SweepRecord(name, jobs) as record:
-            self._hand_down(record.for_jobs)
+            self._hand_down([f"{option}={value}" for option, value in record.for_jobs.items()])
             left = [job for job in jobs if job.wanted]
             # one at a time where they can't run at once, so that the record keeps up with them
             size = 1 if isinstance(self.launcher, BasicLauncher) else len(left)
@@ -59,30 +63,11 @@ class ResumingSweeper(BasicSweeper):
                 record.ended(batch, self.launcher.launch(words, initial_job_idx=first))
         record.raise_failures()
 
-    def _combinations(self, arguments: list[str]) -> list[list[str]]:
-        """The words of every job: what an experiment's file sweeps, and the command line."""
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        (grid,) = self.split_arguments(overrides, max_batch_size=None)
-        return grid
-
-    def _compose(self, words: list[str]) -> dict[str, Any]:
-        """The whole resolved configuration of the job, without Hydra's own."""
-        assert self.hydra_context is not None
-        assert self.config is not None
-        loader = self.hydra_context.config_loader
-        cfg = loader.load_sweep_config(self.config, list(words))
-        with read_write(cfg), open_dict(cfg):
-            del cfg["hydra"]
-        return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
-
-    def _hand_down(self, options: Mapping[str, str]) -> None:
-        """Adds options to those that every job is composed with."""
+    def _hand_down(self, words: Sequence[str]) -> None:
+        """Add words to those that every job is composed with."""
         assert isinstance(self.config, DictConfig)
         with read_write(self.config), open_dict(self.config):
-            for name, value in options.items():
-                self.config.hydra.overrides.hydra.append(f"{name}={value}")
+            self.config.hydra.overrides.hydra.extend(words)
 
 
 def _jobs_at_once(threads: int | None) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from src import composing
+from src.config import compose
 
 
 class TunedExperiments(SearchPathPlugin):
     """Adds the folder to where every command's configuration is looked for."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("outputs", f"file://{composing.OUTPUTS}/conf")
+        search_path.append("outputs", f"file://{compose.OUTPUTS}/conf")

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Lt
 from src.data.interactions import Interactions
 from src.data.prepared import Part, Prepared
 from src.data.preparing import PreparationOptions, prepare
-from src.data.sources.base import Source
+from src.data.sources.source import Source
 from src.data.stream import RatingStream, TrainingStream, Whole
 from src.data.targets import CatalogueTargets, Targets, make_targets
 from src.data.unseen import index_unseen, popularity_mass

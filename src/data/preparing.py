@@ -18,7 +18,7 @@ from src.data.candidates import draw_candidates
 from src.data.filtering import filter_interactions, refuse_filters
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
-from src.data.sources.base import ReleasedSplit, Source
+from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
     Split,
     by_global_time,

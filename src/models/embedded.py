@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from src.models.base import Recommender
-from src.models.table import Table
+from src.models.embedding_table import Table
+from src.models.recommender import Recommender
 
 
 class Embedded(Recommender):

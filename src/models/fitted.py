@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.models.base import Recommender
+from src.models.recommender import Recommender
 
 # Scores of whole catalogues made at a time to look some of them up
 SCORES_PER_CHUNK = 1 << 24

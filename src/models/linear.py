@@ -12,10 +12,10 @@ from tqdm import tqdm
 from src.data.interactions import Interactions
 from src.data.sparse import interaction_matrix, products
 from src.errors import UserError
-from src.memory import require_memory
 from src.models.fitted import Fitted
 from src.models.history import History
 from src.models.item_to_item import ItemToItem
+from src.models.memory import require_memory
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from src.data.interactions import Interactions
 from src.errors import UserError
-from src.models.base import Loss
 from src.models.embedded import Embedded
+from src.models.embedding_table import Table
 from src.models.history import History
 from src.models.ncf import GMF, Factors
-from src.models.table import Table
+from src.models.recommender import Loss
 
 InitStd = Annotated[float, Gt(0)]
 

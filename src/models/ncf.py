@@ -9,10 +9,10 @@ from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from torch import Tensor, nn
 
 from src.errors import UserError
-from src.models.base import Loss
 from src.models.branches import Branch, GMFBranch, MLPBranch, Rows, tower
 from src.models.embedded import Embedded
-from src.models.table import Table
+from src.models.embedding_table import Table
+from src.models.recommender import Loss
 
 Factors = Annotated[int, Ge(1)]
 NumLayers = Annotated[int, Ge(0)]

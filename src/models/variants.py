@@ -9,8 +9,8 @@ from annotated_types import Ge, MinLen
 from torch import Tensor, nn
 
 from src.models.embedded import Embedded
+from src.models.embedding_table import Table
 from src.models.ncf import Dropout, Factors, Layers
-from src.models.table import Table
 
 ACTIVATIONS = {
     "relu": nn.ReLU,

@@ -16,18 +16,18 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from src.assembly import initial_model, make_datamodule, make_module, seed_everything
-from src.build import check
+from src.config.build import check
 from src.data.datamodule import InteractionDataModule
 from src.models import Fitted
 from src.papers.sweeps import Options
-from src.pretraining import take_stages
+from src.reporting.wording import counted
+from src.run.assembly import initial_model, make_datamodule, make_module, seed_everything
+from src.run.pretraining import take_stages
 from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
 from src.sweeping.plan import Job
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
-from src.wording import counted
 
 # How long a kind of run is trained to measure its speed
 TRIED = 0.5

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from src.papers.exhibits import DATA_LABELS, LABELS
 from src.papers.published import Key, Scores
-from src.papers.results import METRICS, Block, Cell, Metric, Row, Store
-from src.papers.things import DATA_LABELS, LABELS
-from src.pictures.paper import Curve, Panel
+from src.papers.reproduction import METRICS, Block, Cell, Metric, Row, Store
+from src.reporting.pictures.panels import Curve, Panel
 
 COLORS = {
     "gmf": "#4c78a8",

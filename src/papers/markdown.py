@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from src.errors import UserError
-from src.papers.facts import Fact
+from src.papers.exhibits import DATA_LABELS
 from src.papers.noise import RULE
-from src.papers.results import Block
-from src.papers.tables import (
+from src.papers.provenance import Fact
+from src.papers.reproduction import Block
+from src.papers.table_text import (
     LEGEND,
     OVERVIEW,
     heads_of,
@@ -19,7 +20,6 @@ from src.papers.tables import (
     missing,
     overview,
 )
-from src.papers.things import DATA_LABELS
 
 ABOUT, DIFFERENCES = "about", "differences"
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.pages import write_html
-from src.papers.facts import Fact
+from src.papers.exhibits import DATA_LABELS, Thing
 from src.papers.figures import panels_of, title_of
 from src.papers.markdown import picture_name, sections, whole_page
 from src.papers.noise import RULE
-from src.papers.results import Block, Store
-from src.papers.tables import (
+from src.papers.provenance import Fact
+from src.papers.reproduction import Block, Store
+from src.papers.table_text import (
     LEGEND,
     OVERVIEW,
     Text,
@@ -23,10 +23,10 @@ from src.papers.tables import (
     missing,
     overview,
 )
-from src.papers.things import DATA_LABELS, Thing
-from src.pictures.paper import draw_panels
+from src.reporting.pages import write_html
+from src.reporting.pictures.panels import draw_panels
 
-TEMPLATE = "page.html.j2"
+TEMPLATE = "paper.html.j2"
 
 
 @dataclass(frozen=True)

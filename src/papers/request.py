@@ -9,14 +9,14 @@ from typing import Annotated
 
 from annotated_types import Ge, MinLen
 
-from src.assembly import make_datamodule
-from src.build import build
+from src.config.build import build
+from src.config.paths import CONF
 from src.data.sources.released import FILES
 from src.errors import UserError, did_you_mean
+from src.papers.exhibits import PAPER, THINGS, Thing
 from src.papers.published import PINTEREST
 from src.papers.sweeps import PROTOCOLS, Options, Request, composed
-from src.papers.things import PAPER, THINGS, Thing
-from src.paths import CONF
+from src.run.assembly import make_datamodule
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from src.papers.results import Store
+from src.papers.reproduction import Store
 from src.papers.sweeps import Sweep
 
 

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import hydra
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from src import composing  # noqa: F401 - for what it provides
-from src.errors import UserError, did_you_mean
+from src.config.compose import compose_jobs, explained, grid, params_of, plain
+from src.config.paths import CONF
+from src.papers.exhibits import NO_CHANCE, Thing
 from src.papers.published import ML_1M
-from src.papers.things import NO_CHANCE, Thing
-from src.paths import CONF
 from src.sweeping.plan import Job, plan
-from src.tracking.base import flatten
 
 Options = dict[str, Any]
 
@@ -104,7 +91,7 @@ def _of_files(thing: Thing, protocol: str, request: Request) -> list[tuple[str, 
     sweeps = []
     for file in thing.experiments:
         word = f"experiment=paper/{file}"
-        quick = _quickened(_params(word)) if request.quick else []
+        quick = _quickened(params_of([word])) if request.quick else []
         chosen = (QUICK_PROTOCOLS if request.quick else PROTOCOLS)[protocol]
         sweeps.append((file, [word, *quick, *chosen]))
     return sweeps
@@ -150,60 +137,10 @@ def tuned_models(thing: Thing) -> list[str]:
 
 
 def composed(words: Sequence[str]) -> list[tuple[list[str], Options]]:
-    """Words and options of each job of `python -m src.train -m WORDS`.
+    """Return words and options of each job of `python -m src.train -m WORDS`.
 
     Raises UserError for options that can't be composed.
     """
-    try:
-        return _composed(words)
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error
-        key = getattr(cause, "full_key", None)
-        line = f"no option {key}{_hint(key)}" if key else " ".join(str(cause).split())
-        raise UserError(f"{line} (in python -m src.train -m {' '.join(words)})") from error
-
-
-def _hint(key: str) -> str:
-    return did_you_mean(key, flatten(OmegaConf.to_container(_compose([]))))  # type: ignore[arg-type]
-
-
-def _composed(words: Sequence[str]) -> list[tuple[list[str], Options]]:
-    file = next((word for word in words if word.startswith("experiment=")), "")
-    grid_of_file = [f"{key}={value}" for key, value in _params(file).items()]
-    overrides = OverridesParser.create().parse_overrides([*grid_of_file, *words])
-    (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-    values = {o.get_key_element() for o in overrides if o.is_sweep_override() and not _is_group(o)}
-    cfgs: dict[tuple[str, ...], DictConfig] = {}
-    jobs = []
-    for combination in map(list, grid):
-        # composing takes a tenth of a second: combinations that differ in values share it
-        own = [word for word in combination if word.split("=", 1)[0] in values]
-        shared = tuple(word for word in combination if word not in own)
-        if shared not in cfgs:
-            cfgs[shared] = _compose(list(shared))
-        cfg = cfgs[shared].copy()
-        for override in OverridesParser.create().parse_overrides(own):
-            OmegaConf.update(cfg, override.key_or_group, override.value())
-        options: Options = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-        jobs.append((combination, options))
-    return jobs
-
-
-def _is_group(override: Override) -> bool:
-    return (CONF / override.key_or_group).is_dir()
-
-
-@cache
-def _params(word: str) -> Mapping[str, str]:
-    """The grid that the experiment file of `experiment=FILE` holds."""
-    if not word or "," in word:
-        return {}
-    params = _compose([word], with_hydra=True).hydra.sweeper.params or {}
-    return {str(key): str(value) for key, value in params.items()}
-
-
-def _compose(words: list[str], with_hydra: bool = False) -> DictConfig:
-    """The configuration of `python -m src.train WORDS`, from a command or outside of any."""
-    running = GlobalHydra.instance().is_initialized()
-    with nullcontext() if running else hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose("train", overrides=words, return_hydra_config=with_hydra)
+    with explained(words):
+        combinations = grid(words)
+        return list(zip(combinations, map(plain, compose_jobs(combinations)), strict=True))

@@ -17,11 +17,11 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src import experiment
-from src.assembly import Options, make_datamodule
 from src.errors import UserError
-from src.pretraining import take_stages
-from src.provenance import code_version, tags_of
+from src.run import experiment
+from src.run.assembly import Options, make_datamodule
+from src.run.pretraining import take_stages
+from src.run.provenance import code_version, tags_of
 from src.tracking import open_tracker
 
 KEY_LENGTH = 16

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src.assembly import Options
 from src.errors import UserError
+from src.run.assembly import Options
 from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
 
 NAME = re.compile(r"[\w.+-]+")

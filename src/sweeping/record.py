@@ -13,16 +13,16 @@ import pandas as pd
 from hydra.core.utils import JobReturn, JobStatus
 
 from src.errors import UserError
-from src.provenance import code_version, git_commit
+from src.reporting.wording import duration
+from src.run.provenance import code_version, git_commit
 from src.sweeping.jobs import record, run_name
+from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, print_summary, table_of
 from src.sweeping.plan import Job
-from src.sweeping.summary import MEASURED, STATUSES, as_markdown, print_summary, table_of
 from src.tracking import open_tracker
-from src.tracking.base import flatten
 from src.tracking.reading import Reader
+from src.tracking.tracker import flatten
 from src.tracking.views import View
 from src.training.judging import lower_is_better
-from src.wording import duration
 
 JOBS = "jobs.csv"
 
@@ -152,7 +152,7 @@ class SweepRecord:
 
     def _report(self, run_id: str) -> None:
         # pictures take long to import
-        from src.comparison.report import write_report
+        from src.reporting.comparison.comparison_page import write_report
 
         reader = Reader(self.tracking["uri"])
         page = self.folder / "report.html"

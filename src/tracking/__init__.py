@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from src.build import check
-from src.tracking.base import Tracker
+from src.config.build import check
+from src.tracking.tracker import Tracker
 
 __all__ = ["Tracker", "open_tracker"]
 

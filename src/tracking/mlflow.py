@@ -15,8 +15,8 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
-from src.tracking.base import Tracker, flatten
 from src.tracking.store import client_of, embedded, first_line, trouble
+from src.tracking.tracker import Tracker, flatten
 from src.tracking.views import TAG, View, as_tag
 
 # MLflow's own limits (mlflow.utils.validation)

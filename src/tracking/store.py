@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from src.startup import importing
+from src.config.startup import importing
 
 SQLITE = "sqlite:///"
 

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
-from src.models.table import Table
+from src.models.embedding_table import Table
 from src.training.deferred import DeferredRows, can_defer
 
 Beta = Annotated[float, Ge(0), Lt(1)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from src.build import build
+from src.config.build import build
 from src.errors import UserError
 from src.models import Recommender
 

@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from src.data.stream import Batch, RatingBatch, RatingStream, TrainingStream, derive_seed
 from src.errors import UserError
 from src.models import Recommender
-from src.models.base import Loss
-from src.models.table import Table
+from src.models.embedding_table import Table
+from src.models.recommender import Loss
 from src.training.adam import Adam
 from src.training.judging import Judge, lower_is_better
 from src.training.losses import RatingLoss

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from optuna.trial import Trial
 
 from src.errors import UserError
+from src.reporting.wording import duration
 from src.tuning.outcome import Outcome
-from src.tuning.plan import Plan
+from src.tuning.search_plan import Plan
 from src.tuning.space import shown
 from src.tuning.study import FINISHED, Study, value_of
 from src.tuning.trial import run_trial
-from src.wording import duration
 
 # A search whose trials fail from the first on is ended
 MOST_FAILURES = 3

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
+from src.config.compose import compose
 from src.sweeping.jobs import RECORDING
-from src.tuning.plan import compose
 
 
 def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> None:

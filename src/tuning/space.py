@@ -15,7 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from src.build import check
+from src.config.build import check
 from src.errors import UserError, did_you_mean
 
 Scalar = bool | int | float | str | None

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from src.errors import UserError
 from src.training.judging import lower_is_better
 from src.tuning.outcome import Outcome
-from src.tuning.plan import Plan
+from src.tuning.search_plan import Plan
 from src.tuning.space import Space
 
 # Trials drawn at random before the sampler learns from them (its own default)

@@ -12,12 +12,13 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from optuna.trial import Trial
 
-from src import experiment
+from src.config.compose import compose
 from src.errors import UserError
-from src.provenance import tags_of
+from src.run import experiment
+from src.run.provenance import tags_of
 from src.tuning.outcome import Outcome
-from src.tuning.plan import Plan, compose
 from src.tuning.pruning import Pruning
+from src.tuning.search_plan import Plan
 from src.tuning.space import words_of
 
 LOG = "train.log"

@@ -10,7 +10,7 @@ import numpy as np
 
 from src.data.interactions import Interactions
 from src.data.preparing import PreparationOptions
-from src.data.sources.base import ReleasedSplit
+from src.data.sources.source import ReleasedSplit
 from src.errors import UserError
 
 

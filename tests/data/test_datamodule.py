@@ -11,9 +11,9 @@ from torch import Tensor
 
 from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
-from src.data.sources.base import ReleasedSplit, Source
 from src.data.sources.movielens import MovieLens
 from src.data.sources.released import ReleasedNCF
+from src.data.sources.source import ReleasedSplit, Source
 from src.data.stream import TrainingStream
 from src.data.targets import CandidateTargets, CatalogueTargets
 from src.errors import UserError

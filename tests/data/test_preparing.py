@@ -16,7 +16,7 @@ from src.data.candidates import draw_candidates
 from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
-from src.data.sources.base import ReleasedSplit
+from src.data.sources.source import ReleasedSplit
 from src.data.splitting import Split, leave_one_out
 from src.errors import UserError
 from tests.data.fakes import FakeSource, interactions, options

@@ -11,8 +11,8 @@ from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.unseen import UnseenLists
 from src.models import Recommender
-from src.models.base import Loss
 from src.models.fitted import Fitted
+from src.models.recommender import Loss
 from src.training.adam import Adam
 from src.training.losses import BCE
 from tests.data.fakes import interactions
@@ -87,7 +87,7 @@ class RecommenderContract:
         torch.testing.assert_close(model.score_all(users), expected)
         torch.testing.assert_close(Recommender.score_all(model, users), expected)
         # in chunks of one user
-        monkeypatch.setattr("src.models.base.PAIRS_PER_CHUNK", {"cpu": 1})
+        monkeypatch.setattr("src.models.recommender.PAIRS_PER_CHUNK", {"cpu": 1})
         torch.testing.assert_close(Recommender.score_all(model, users), expected)
         monkeypatch.setattr("src.models.fitted.SCORES_PER_CHUNK", 1)
         torch.testing.assert_close(model(users, every_item), expected)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from src.models.base import Recommender
 from src.models.popularity import ItemPop, Random
+from src.models.recommender import Recommender
 from tests.data.fakes import interactions
 from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.papers.results import Block, Store, block_of
+from src.papers.exhibits import THINGS
+from src.papers.reproduction import Block, Store, block_of
 from src.papers.sweeps import Request, Sweep
-from src.papers.things import THINGS
 from src.sweeping.plan import Job
 from src.tracking.reading import Reader, Record
 

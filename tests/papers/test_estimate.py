@@ -8,8 +8,8 @@ from unittest import mock
 import pytest
 
 from src.papers.estimate import Speed, estimate
+from src.papers.exhibits import THINGS
 from src.papers.sweeps import Request, sweeps_of
-from src.papers.things import THINGS
 from src.sweeping.plan import Job
 from tests.papers.test_sweeps import TINY
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from src.papers.figures import cutoffs_of, panels_of, title_of
-from src.pictures.paper import draw_panels
+from src.reporting.pictures.panels import draw_panels
 from tests.papers.made import block, job, record, store
-from tests.pictures.files import png_size, svg_texts
+from tests.reporting.pictures.files import png_size, svg_texts
 
 
 def test_cutoffs_by_hand() -> None:

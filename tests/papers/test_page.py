@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.papers.facts import facts_of
 from src.papers.markdown import fill, fill_all
 from src.papers.noise import RULE
 from src.papers.page import Written, write_page
+from src.papers.provenance import facts_of
 from tests.papers.made import block, job, record, store
 
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from src.config.paths import CONF
 from src.errors import UserError
+from src.papers.exhibits import PAPER, THINGS
 from src.papers.sweeps import Request, Sweep, composed, sweeps_of, tuned_models
-from src.papers.things import PAPER, THINGS
-from src.paths import CONF
-from src.pretraining import take_stages
+from src.run.pretraining import take_stages
 from src.sweeping.jobs import key_of
 from tests.commands import SMALL_DATA
 

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from src import composing, experiment  # noqa: F401 - the first for what it provides
-from src.paths import CONF
+from src.config.compose import compose as compose_train
+from src.run import experiment
 from tests.commands import SMALL_DATA
 from tests.test_end_to_end import repeatable
 
@@ -32,8 +31,7 @@ class Cut(pl.Callback):
 
 def compose(home: Path, *words: str) -> DictConfig:
     small = [*SMALL_DATA, "ks=[1,10]", "tracking=none", f"data.cache={home}/prepared"]
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose("train", [*small, *words])
+    return compose_train([*small, *words])
 
 
 def run(cfg: DictConfig, folder: Path, cut: Cut | None = None) -> dict[str, float]:

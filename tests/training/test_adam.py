@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from src.models.table import Table
+from src.models.embedding_table import Table
 from src.training.adam import Adam
 from src.training.deferred import can_defer
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from src.models.base import Loss
+from src.models.recommender import Loss
 from src.training.losses import (
     BCE,
     BPR,

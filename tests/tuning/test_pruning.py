@@ -86,8 +86,8 @@ def test_without_pruning() -> None:
 
 
 def test_the_tracker_knows(tmp_path: Path) -> None:
-    from src.tracking.base import Tracker
     from src.tracking.mlflow import MLflowLogger
+    from src.tracking.tracker import Tracker
 
     class Remembers(Tracker):
         tags: dict[str, str] = {}  # noqa: RUF012

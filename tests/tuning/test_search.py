@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 
 from src.errors import UserError
 from src.tuning.outcome import Outcome
-from src.tuning.plan import Plan
 from src.tuning.search import search
+from src.tuning.search_plan import Plan
 from src.tuning.space import Range
 from src.tuning.study import Study
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import hydra
 import pytest
 import yaml
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
-from src import composing  # noqa: F401 - for its resolvers
-from src.build import check, locate
+from src.config.build import check, locate
+from src.config.compose import compose, group_choices, plain
+from src.config.paths import CONF
 from src.models import Fitted
-from src.paths import CONF
-from src.tracking.base import flatten
+from src.tracking.tracker import flatten
 from src.tuning.space import Range, Space, check_names, read_space, words_of
 from tests.commands import MODELS
 
@@ -31,9 +28,7 @@ def space_of(name: str) -> Space:
 
 @cache
 def composed(model: str, *words: str) -> dict[str, Any]:
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", [f"model={model}", *words])
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+    return plain(compose([f"model={model}", *words]))
 
 
 def test_every_model_has_a_space() -> None:
@@ -46,11 +41,8 @@ def test_every_model_has_a_space() -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_every_option_exists(name: str) -> None:
     options = composed(*SPACES[name])
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        groups = {group: loader.get_group_options(group) for group in loader.list_groups("")}
     space = space_of(name)
-    check_names(space, list(flatten(options)), groups)
+    check_names(space, list(flatten(options)), group_choices())
     unless = {option for searched in space.values() for option in searched.unless}
     assert unless <= set(flatten(options))
 

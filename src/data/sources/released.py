@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from src.data.interactions import Interactions
-from src.data.sources.base import ReleasedSplit
 from src.data.sources.checksums import fingerprint, git_blob_id
 from src.data.sources.download import download
 from src.data.sources.negatives import read_negatives
+from src.data.sources.source import ReleasedSplit
 from src.data.sources.table import Table
 from src.data.sources.text import TextFile
 from src.errors import UserError

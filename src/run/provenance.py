@@ -1,0 +1,97 @@
+"""Where a run comes from: code, configuration and sweep, as tags."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from src.config.paths import CONF
+
+CODE = CONF.parent
+SOURCE = CODE / "src"
+
+# What a run's results depend on; how they are recorded, compared and drawn changes none
+DECISIVE = ("config/build.py", "data", "evaluation", "models", "run", "training")
+
+
+def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
+    """The tags of a run that Hydra started, which writes to `folder`."""
+    hydra = HydraConfig.get()
+    commit = git_commit()
+    tags = {
+        "model": cfg.model.name,
+        "data": cfg.data.name,
+        "protocol": cfg.protocol.name,
+        "seed": str(cfg.seed),
+        "output_folder": str(folder.resolve()),
+        "overrides": " ".join(_own(hydra.overrides.task)),
+        "git_commit": commit,
+        "code_version": code_version(),
+        "machine": machine(),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": "src.train",
+        "mlflow.source.git.commit": commit.removesuffix("-dirty"),
+    }
+    if hydra.mode == RunMode.MULTIRUN:
+        tags |= {"sweep": cfg.sweep.name, "job": folder.name}
+        if cfg.sweep.parent is not None:
+            tags["mlflow.parentRunId"] = cfg.sweep.parent
+    return tags
+
+
+def _own(overrides: Sequence[str]) -> list[str]:
+    """Without what a sweep tells its jobs."""
+    return [word for word in overrides if not word.startswith(("sweep.", "tracking."))]
+
+
+@cache
+def code_version() -> str:
+    """Digest of the code that decides a run's results, committed or not."""
+    digest = hashlib.sha256()
+    for part in DECISIVE:
+        path = SOURCE / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{file.relative_to(SOURCE).as_posix()}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def git_commit() -> str:
+    """The code's commit, with "-dirty" behind it when files differ; "unknown" outside git."""
+    # an installed copy may lie within a repository of the user's own
+    if not (CODE / ".git").exists():
+        return "unknown"
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+            cwd=CODE,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def machine() -> str:
+    """Processor, cores and library versions, for the record."""
+    cpu = Path("/proc/cpuinfo")
+    names = [
+        line.split(":")[1].strip()
+        for line in (cpu.read_text().splitlines() if cpu.exists() else [])
+        if line.startswith("model name")
+    ]
+    name = names[0] if names else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, Python {platform.python_version()}, torch {version('torch')}"

@@ -1,0 +1,127 @@
+"""What a search leaves: a table, pictures, the best settings, and its record."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+
+from src.reporting.pictures.search_history import Point, draw_history, draw_importance
+from src.run.provenance import git_commit
+from src.tracking import Tracker
+from src.tuning.search_plan import Plan
+from src.tuning.settings import write_settings
+from src.tuning.space import shown
+from src.tuning.study import Study, value_of
+
+# With fewer the importances say more of chance than of the options
+TRIALS_FOR_IMPORTANCE = 10
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+
+
+def conclude(study: Study, plan: Plan, experiments: Path, tracker: Tracker) -> None:
+    """Writes trials.csv, the pictures and the best settings, records them, and says where they are.
+
+    `experiments`: the folder for the experiment's file.
+    """
+    study.take_back()
+    trials, folder, best = study.trials, study.folder, study.best
+    metric = plan.metric
+    table = trials_table(study, plan)
+    table.to_csv(folder / "trials.csv", index=False)
+    counts = table["state"].value_counts()
+    summary = ", ".join(f"{counts[s]} {s}" for s in STATES.values() if s in counts)
+    print(f"trials   {summary or 'none'}")
+    tracker.log_metrics({f"trials/{state}": float(n) for state, n in counts.items()}, len(trials))
+    if best is not None:
+        file = experiments / f"{plan.name}.yaml"
+        write_settings(file, best.user_attrs["words"], _comment(plan, best, metric, summary))
+        draw_history(folder / "history.png", plan.name, metric, _points(trials), study.minimized)
+        print(
+            f"best     trial {best.number} with {metric} {value_of(best):.4f}: {shown(best.params)}"
+        )
+        _importance(study, plan, folder / "importance.png", metric)
+        print(f"settings {file}: python -m src.train experiment={file.parent.name}/{file.stem}")
+        tracker.log_metrics({f"best/{metric}": value_of(best)}, len(trials))
+        # tags, because a search that goes on may find others, and a param can't be changed
+        tracker.set_tags(
+            {"best_trial": best.number, **{f"best.{k}": v for k, v in best.params.items()}}
+        )
+    print(f"folder   {folder}")
+    if tracker.location:
+        print(f"tracking {tracker.location}; make dashboard shows it")
+    tracker.log_files(folder)
+
+
+def trials_table(study: Study, plan: Plan) -> pd.DataFrame:
+    """A row a trial: what it drew and what came of it."""
+    metric = plan.metric
+    rows = []
+    for trial in study.trials:
+        facts = trial.user_attrs
+        rows.append(
+            {
+                "trial": trial.number,
+                "state": STATES[trial.state],
+                metric: facts.get("value"),
+                "epochs": facts.get("epochs"),
+                "seconds": facts.get("seconds"),
+                **trial.params,
+                "folder": study.trial_folder(trial.number).name,
+                "error": facts.get("error"),
+            }
+        )
+    columns = ["trial", "state", metric, "epochs", "seconds", *plan.space, "folder", "error"]
+    return pd.DataFrame(rows, columns=columns).astype({"epochs": "Int64"})
+
+
+def _comment(plan: Plan, best: FrozenTrial, metric: str, summary: str) -> list[str]:
+    return [
+        f"Found by src.tune {shlex.join(plan.words)}",
+        f"Study {plan.name} ({summary}): trial {best.number} had {metric} {value_of(best)!r}.",
+        f"{date.today().isoformat()}, commit {git_commit()}.",
+    ]
+
+
+def _points(trials: list[FrozenTrial]) -> list[Point]:
+    """The trials that have a value, in order."""
+    return [
+        Point(trial.number, value_of(trial), pruned=trial.state == TrialState.PRUNED)
+        for trial in trials
+        if "value" in trial.user_attrs
+    ]
+
+
+def _importance(study: Study, plan: Plan, file: Path, metric: str) -> None:
+    importances = importances_of(study, plan)
+    if importances:
+        draw_importance(file, plan.name, metric, importances)
+        words = [f"{name} {share:.0%}" for name, share in importances.items() if share >= 0.005]
+        print(f"matters  {', '.join(words)}")
+    else:
+        file.unlink(missing_ok=True)
+        print(
+            f"matters  not said: it takes {TRIALS_FOR_IMPORTANCE} trials run to their end, "
+            "of different values"
+        )
+
+
+def importances_of(study: Study, plan: Plan) -> Mapping[str, float]:
+    """Each option's share of the variance (fANOVA, Hutter et al. 2014), the largest first.
+
+    Empty where there are too few trials to tell.
+    """
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    if len(complete) < TRIALS_FOR_IMPORTANCE or len({value_of(trial) for trial in complete}) < 2:
+        return {}
+    return get_param_importances(study.study, evaluator=FanovaImportanceEvaluator(seed=0))
