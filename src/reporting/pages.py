@@ -8,15 +8,15 @@ from typing import Any
 
 
 def write_html(page: Path, package: str, template: str, **content: Any) -> None:
-    """Writes `page` from the package's Jinja template.
+    """Write `page` from the package's Jinja template, which extends base.html.j2 beside this file.
 
     Beside Jinja's own filters the template has `data_uri`, a PNG's content as an address, and
     `beside`, a file's path relative to the page.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(package, ""),
+        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("src.reporting", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

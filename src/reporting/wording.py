@@ -39,12 +39,12 @@ def whole(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def listed(words: Iterable[object], most: int = 8) -> str:
-    """Words as "a, b and c", the rest counted where there are too many."""
+def listed(words: Iterable[object], most: int = 8, last: str = "and") -> str:
+    """Write words as "a, b and c", the rest counted where there are too many."""
     every = [str(word) for word in words]
     if len(every) > most:
         return f"{', '.join(every[:most])} and {len(every) - most} more"
-    return " and ".join([part for part in (", ".join(every[:-1]), *every[-1:]) if part])
+    return f" {last} ".join([part for part in (", ".join(every[:-1]), *every[-1:]) if part])
 
 
 def counted(n: int, noun: str) -> str:
