@@ -16,10 +16,11 @@ from src.errors import UserError
 
 
 def draw_candidates(split: Split, parts: Sequence[Part], n: int, seed: int) -> dict[Part, IntArray]:
-    """For each row of each part, n distinct items that its user has in none of the three parts.
+    """Draw n distinct items for each row of each part, all of them unknown to the row's user.
 
-    int32 [rows, n]; a user's rows of one part share a set. Raises UserError when some user who is
-    judged on one of the parts has fewer such items.
+    Return int32 [rows, n] for each part. An item is unknown if the user has it in none of training,
+    validation and test. A user's rows of one part share a set. Raises UserError when some user who
+    is judged on one of the parts has fewer such items.
     """
     everything = (split.train, split.validation, split.test)
     unseen = UnseenItems(
@@ -38,10 +39,12 @@ def draw_candidates(split: Split, parts: Sequence[Part], n: int, seed: int) -> d
             f"data.candidates={n} is more than the catalogue allows: some user has only {fewest} "
             "items never interacted with; use fewer candidates, or data.candidates=all"
         )
-    return {part: _draw(rows[part].users, part, n, seed, unseen) for part in parts}
+    return {part: _draw_for_users(rows[part].users, part, n, seed, unseen) for part in parts}
 
 
-def _draw(judged: IntArray, part: Part, n: int, seed: int, unseen: UnseenItems) -> IntArray:
+def _draw_for_users(
+    judged: IntArray, part: Part, n: int, seed: int, unseen: UnseenItems
+) -> IntArray:
     users, row_of = np.unique(judged, return_inverse=True)
     generator = torch.Generator().manual_seed(derive_seed(seed, ("val", "test").index(part)))
     drawn = unseen.draw_distinct(torch.from_numpy(users).long(), n, generator)

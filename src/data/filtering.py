@@ -1,4 +1,4 @@
-"""What happens to raw interactions before they are split: threshold, repeated pairs, k-core."""
+"""Filters for raw interactions before they are split: threshold, repeated pairs, k-core."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.interactions import Interactions, distinct_pairs
+from src.data.interactions import Interactions, encode_distinct_pairs
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
 def filter_interactions(data: Interactions, threshold: float | None, k_core: int) -> Interactions:
-    """Keeps ratings >= `threshold`, one row for each pair, and the k-core; ids stay contiguous.
+    """Keep ratings >= `threshold`, one row for each pair, and the k-core; ids stay contiguous.
 
     Raises UserError when there are no ratings to threshold, or when nothing is left.
     """
@@ -26,23 +26,23 @@ def filter_interactions(data: Interactions, threshold: float | None, k_core: int
         data = data.take(data.ratings >= threshold)
     data = _keep_latest_of_pairs(data)
     if k_core > 1:
-        data = data.take(_k_core(data, k_core))
+        data = data.take(_find_k_core(data, k_core))
     if not len(data):
         raise UserError(
             f"no interactions are left after data.threshold={threshold} and data.k_core={k_core}"
         )
-    return _compact(data)
+    return _drop_absent_ids(data)
 
 
 def refuse_filters(threshold: float | None, k_core: int) -> None:
-    """Raises UserError if a split that was released as it stands is to be filtered."""
+    """Refuse to filter a split that was released as it stands: raise UserError."""
     if threshold is not None or k_core > 1:
         raise UserError("data.threshold and data.k_core can't change a released split")
 
 
 def _keep_latest_of_pairs(data: Interactions) -> Interactions:
-    """One row for each user-item pair: the latest by timestamp, of equals the one later in file."""
-    if len(distinct_pairs(data.users, data.items, data.n_items)) == len(data):
+    """Keep the latest row of each user-item pair, and the one later in the file among equals."""
+    if len(encode_distinct_pairs(data.users, data.items, data.n_items)) == len(data):
         return data
     pairs = data.users.astype(np.int64) * data.n_items + data.items
     if data.timestamps is None:
@@ -54,8 +54,8 @@ def _keep_latest_of_pairs(data: Interactions) -> Interactions:
     return data.take(np.sort(order[::-1][last]))
 
 
-def _k_core(data: Interactions, k: int) -> NDArray[np.bool_]:
-    """Mask of the largest subset in which every user and every item has at least k interactions."""
+def _find_k_core(data: Interactions, k: int) -> NDArray[np.bool_]:
+    """Mark the largest subset in which every user and every item has at least k interactions."""
     kept = np.ones(len(data), bool)
     while True:
         users = np.bincount(data.users[kept], minlength=data.n_users)
@@ -66,8 +66,8 @@ def _k_core(data: Interactions, k: int) -> NDArray[np.bool_]:
         kept = keep
 
 
-def _compact(data: Interactions) -> Interactions:
-    """Renumbers users and items that still occur, keeping their order, and drops the others."""
+def _drop_absent_ids(data: Interactions) -> Interactions:
+    """Renumber users and items that still occur, keeping their order, and drop the others."""
     users, user_ids = _renumber(data.users, data.user_ids)
     items, item_ids = _renumber(data.items, data.item_ids)
     return replace(data, users=users, items=items, user_ids=user_ids, item_ids=item_ids)

@@ -1,4 +1,4 @@
-"""What every part of the project passes around: who interacted with what, and when."""
+"""The type that every part of the project passes around: who interacted with what, and when."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Interactions:
         return len(self.users)
 
     def take(self, index: NDArray[Any]) -> Interactions:
-        """The interactions at `index` (positions or a boolean mask), over the same id space."""
+        """Return the interactions at `index` (positions or a boolean mask), with the same ids."""
         return replace(
             self,
             users=self.users[index],
@@ -53,18 +53,18 @@ class Interactions:
 
 
 def concatenate(one: Interactions, other: Interactions) -> Interactions:
-    """Those of `one`, then those of `other`, which have the same columns and ids."""
+    """Append the rows of `other` to those of `one`; both have the same columns and ids."""
 
-    def joined(name: str) -> NDArray[Any] | None:
+    def join_column(name: str) -> NDArray[Any] | None:
         first, second = getattr(one, name), getattr(other, name)
         return None if first is None else np.concatenate([first, second])
 
-    columns = {name: joined(name) for name in ("users", "items", "ratings", "timestamps")}
+    columns = {name: join_column(name) for name in ("users", "items", "ratings", "timestamps")}
     return replace(one, **columns)  # type: ignore[arg-type]
 
 
-def distinct_pairs(users: IntArray, items: IntArray, n_items: int) -> NDArray[np.int64]:
-    """User * n_items + item of every pair, sorted, without repetition."""
+def encode_distinct_pairs(users: IntArray, items: IntArray, n_items: int) -> NDArray[np.int64]:
+    """Return user * n_items + item of every pair, sorted, without repetition."""
     pairs = users.astype(np.int64)
     pairs *= n_items
     pairs += items

@@ -16,15 +16,16 @@ Part = Literal["val", "test"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that training and judging need, and nothing that depends on a run's seed."""
+    """The arrays that training and judging need, and nothing that depends on a run's seed."""
 
     split: Split
     candidates: dict[Part, IntArray] | None
-    """int32 [n, C] for each part, in the order of its rows; None ranks the whole catalogue."""
+    """int32 [n, C] for each part, in the order of its rows; None to rank the whole catalogue."""
     fingerprint: str
     """Hex digest of the source's content and of every option that shaped the arrays."""
 
     def part(self, part: Part) -> Interactions:
+        """Return the interactions of validation or of test."""
         return self.split.validation if part == "val" else self.split.test
 
     @property
@@ -37,7 +38,7 @@ class Prepared:
 
 
 def save(prepared: Prepared, folder: Path) -> None:
-    """Writes one .npy for each array."""
+    """Write one .npy file for each array to `folder`."""
     split = prepared.split
     arrays: dict[str, Any] = {"user_ids": split.train.user_ids, "item_ids": split.train.item_ids}
     for name, part in (("train", split.train), ("val", split.validation), ("test", split.test)):
@@ -52,10 +53,10 @@ def save(prepared: Prepared, folder: Path) -> None:
 
 
 def load(folder: Path) -> Prepared:
-    """Memory-maps what `save` wrote."""
+    """Memory-map the arrays that `save` wrote to `folder`."""
     arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
 
-    def part(name: str) -> Interactions:
+    def gather_columns(name: str) -> Interactions:
         return Interactions(
             users=arrays[f"{name}_users"],
             items=arrays[f"{name}_items"],
@@ -69,5 +70,5 @@ def load(folder: Path) -> Prepared:
     candidates = {
         name: arrays[f"{name}_candidates"] for name in parts if f"{name}_candidates" in arrays
     }
-    split = Split(part("train"), part("val"), part("test"))
+    split = Split(gather_columns("train"), gather_columns("val"), gather_columns("test"))
     return Prepared(split, candidates or None, (folder / "fingerprint").read_text())

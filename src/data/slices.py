@@ -1,4 +1,4 @@
-"""Slices of one long array, one for each user: how sets of different sizes lie in one tensor."""
+"""Slices of one long array, one for each user: sets of different sizes in one tensor."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 
-def positions(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """All positions in slices of `counts` [P] that begin at `starts` [P], both int64.
+def list_positions(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """List all positions in slices of `counts` [P] that begin at `starts` [P], both int64.
 
-    -> which slice each position belongs to [n] and the position itself [n], slice by slice.
+    Return which slice each position belongs to [n] and the position itself [n], slice by slice.
     """
     rows = torch.repeat_interleave(counts)
     first = starts - (counts.cumsum(0) - counts)

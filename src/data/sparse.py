@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from src.data.interactions import Interactions, distinct_pairs
+from src.data.interactions import Interactions, encode_distinct_pairs
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -19,20 +19,20 @@ ENTRIES_PER_BLOCK = 1 << 24
 
 
 def interaction_matrix(data: Interactions) -> csr_matrix:
-    """1 where a user interacted with an item, float32 [n_users, n_items]; repeats count once."""
+    """Return a matrix with 1 where a user has an item, float32 [n_users, n_items]; repeats as 1."""
     from scipy.sparse import csr_matrix
 
-    pairs = distinct_pairs(data.users, data.items, data.n_items)
+    pairs = encode_distinct_pairs(data.users, data.items, data.n_items)
     users, items = np.divmod(pairs, data.n_items)
     starts = np.searchsorted(users, np.arange(data.n_users + 1))
     shape = (data.n_users, data.n_items)
     return csr_matrix((np.ones(len(pairs), np.float32), items, starts), shape=shape)
 
 
-def products(
+def multiply_in_blocks(
     left: csr_matrix, right: csr_matrix, name: str
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """`left @ right` in dense blocks of rows: which rows, and the block [rows, columns].
+    """Yield `left @ right` in dense blocks of rows: which rows, and the block [rows, columns].
 
     `name` stands before the progress bar, which a terminal shows.
     """

@@ -1,4 +1,4 @@
-"""From interactions to training, validation and test parts over one id space."""
+"""Splitting interactions into training, validation and test parts over one id space."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ class Split:
     test: Interactions
 
     def merged(self) -> Split:
-        """The same with validation given to training."""
+        """Return the split with validation given to training."""
         nothing = self.validation.take(np.zeros(len(self.validation), bool))
         return Split(concatenate(self.train, self.validation), nothing, self.test)
 
 
 def leave_one_out(data: Interactions, validation: bool, seed: int) -> Split:
-    """Each user's latest interaction is test, the one before it validation (He et al. 2017, 4.1).
+    """Hold out each user's latest interaction for test, the one before for validation.
 
-    Of equal timestamps the one later in the file counts as later. Without timestamps the order is
-    random, fixed by `seed`. Users with too few interactions to leave one in training stay there.
+    He et al. 2017, section 4.1. Of equal timestamps the one later in the file counts as later.
+    Without timestamps the order is random, fixed by `seed`. Users with too few interactions to
+    leave one in training stay in training.
     """
-    from_end, counts = _places_from_end(data, seed)
+    from_end, counts = _count_places_from_end(data, seed)
     needed = 2 + validation
     eligible = counts[data.users] >= needed
     test = eligible & (from_end == 0)
@@ -45,21 +46,23 @@ def leave_one_out(data: Interactions, validation: bool, seed: int) -> Split:
 
 
 def hold_out_validation(train: Interactions, test: Interactions, seed: int) -> Split:
-    """Takes one training interaction of each test user for validation, where test is given.
+    """Take one training interaction of each test user for validation, where test is given.
 
-    The latest by timestamp, else a random one, as the paper does (section 4.1). Users with a
-    single training interaction keep it.
+    This is the latest by timestamp, or without timestamps a random one, as in the paper
+    (section 4.1). Users with a single training interaction keep it.
     """
-    from_end, counts = _places_from_end(train, seed)
+    from_end, counts = _count_places_from_end(train, seed)
     tested = np.zeros(train.n_users, bool)
     tested[test.users] = True
     held = (tested & (counts >= 2))[train.users] & (from_end == 0)
     return Split(train.take(~held), train.take(held), test)
 
 
-def by_ratio(data: Interactions, test_ratio: float, validation_ratio: float, seed: int) -> Split:
-    """A random share of each user's interactions, rounded down, so that training is never empty."""
-    places, counts = _random_places(data, seed)
+def split_by_ratio(
+    data: Interactions, test_ratio: float, validation_ratio: float, seed: int
+) -> Split:
+    """Hold out a random share of each user's rows, rounded down: training is never empty."""
+    places, counts = _draw_random_places(data, seed)
     n_test = np.floor(counts * test_ratio)[data.users]
     n_held = np.floor(counts * validation_ratio)[data.users]
     test = places < n_test
@@ -67,10 +70,10 @@ def by_ratio(data: Interactions, test_ratio: float, validation_ratio: float, see
     return _split_by_masks(data, held, test)
 
 
-def by_global_time(data: Interactions, test_ratio: float, validation_ratio: float) -> Split:
-    """Cuts the whole data set at two points in time: the latest share is test, as in production.
+def split_by_global_time(data: Interactions, test_ratio: float, validation_ratio: float) -> Split:
+    """Cut the whole data set at two points in time: the latest share is test, as in production.
 
-    Interactions at one instant are not torn apart: they go to the earlier part. Held-out
+    Interactions at one instant are never separated: they go to the earlier part. Held-out
     interactions of users who have none in training are dropped, and the log says how many.
     """
     if data.timestamps is None:
@@ -99,20 +102,20 @@ def _split_by_masks(data: Interactions, held: NDArray[np.bool_], test: NDArray[n
     return Split(data.take(~(held | test)), data.take(held), data.take(test))
 
 
-def _places_from_end(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
-    """Each interaction's place counted from its user's latest (0), and interactions per user."""
+def _count_places_from_end(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
+    """Return each interaction's place, counted from its user's latest (0), and counts by user."""
     if data.timestamps is None:
-        return _random_places(data, seed)
-    return _places(data, _order(data.users, data.timestamps)[::-1])
+        return _draw_random_places(data, seed)
+    return _number_places(data, _sort_by_user_and_time(data.users, data.timestamps)[::-1])
 
 
-def _random_places(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
+def _draw_random_places(data: Interactions, seed: int) -> tuple[IntArray, IntArray]:
     key = np.random.default_rng(seed).random(len(data))
-    return _places(data, np.lexsort((key, data.users))[::-1])
+    return _number_places(data, np.lexsort((key, data.users))[::-1])
 
 
-def _order(users: IntArray, timestamps: IntArray) -> IntArray:
-    """Positions by user, then by time; of equal timestamps the later line comes last."""
+def _sort_by_user_and_time(users: IntArray, timestamps: IntArray) -> IntArray:
+    """Sort positions by user, then by time; of equal timestamps the later line comes last."""
     first, last = int(timestamps.min(initial=0)), int(timestamps.max(initial=0))
     span = last - first + 1
     if (int(users.max(initial=0)) + 1) * span >= 2**63:
@@ -124,8 +127,8 @@ def _order(users: IntArray, timestamps: IntArray) -> IntArray:
     return np.argsort(key, kind="stable")
 
 
-def _places(data: Interactions, order: NDArray[Any]) -> tuple[IntArray, IntArray]:
-    """Places within each user; `order` lists positions by user, descending, first place first."""
+def _number_places(data: Interactions, order: NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """Number the places within each user; `order` has positions by user, descending, 0 first."""
     counts = np.bincount(data.users, minlength=data.n_users)
     # users descend in `order`, so a user's run starts after the runs of all larger ids
     first = len(data) - counts.cumsum()

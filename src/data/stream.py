@@ -27,11 +27,11 @@ class Batch(NamedTuple):
     users: Tensor
     """int64 [P]"""
     items: Tensor
-    """int64 [P, 1+k], the positive in column 0."""
+    """int64 [P, 1+k], with the positive in column 0."""
 
 
 class RatingBatch(NamedTuple):
-    """Ratings to be predicted."""
+    """Pairs, and the ratings that are to be predicted for them."""
 
     users: Tensor
     """int64 [P]"""
@@ -45,14 +45,14 @@ AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch)
 
 
 def derive_seed(*keys: int) -> int:
-    """One well-mixed 63-bit seed from several small integers."""
+    """Derive one well-mixed 63-bit seed from several small integers."""
     # SeedSequence pads with zeros: without their number, (1, 2) and (1, 2, 0) would be the same
     sequence = np.random.SeedSequence((len(keys), *keys))
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class Stream(Generic[AnyBatch]):
-    """All training interactions once an epoch, in fresh random order.
+    """The training interactions, each once an epoch, in fresh random order.
 
     It has no iterator state that matters: `batch(epoch, step)` returns the same tensors whenever
     and in whatever order it is called, which is what resuming, DDP and the tests rest on. With
@@ -61,12 +61,12 @@ class Stream(Generic[AnyBatch]):
     """
 
     rows_read: int
-    """Embedding rows that a step looks up."""
+    """The number of embedding rows that a step looks up."""
 
     def __init__(
         self, users: Tensor, items: Tensor, per_batch: int, seed: int, rank: int, world_size: int
     ) -> None:
-        """Interactions `users` [n], `items` [n], int32 or int64; `per_batch` of them a step."""
+        """Take interactions `users` [n], `items` [n], int32 or int64; a step has `per_batch`."""
         self.users, self.items, self.per_batch, self.seed = users, items, per_batch, seed
         self.rank, self.world_size = rank, world_size
         self.n_interactions = -(-len(users) // world_size)
@@ -77,19 +77,20 @@ class Stream(Generic[AnyBatch]):
 
     @property
     def sampler(self) -> Stream[AnyBatch]:
-        """Lightning calls `set_epoch` on a loader's sampler before every epoch."""
+        """The object on which Lightning calls `set_epoch` before every epoch: the stream itself."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch that the next iteration is of."""
         self.epoch = epoch
 
     @property
     def n_steps(self) -> int:
-        """Steps an epoch."""
+        """The number of steps in an epoch."""
         return -(-self.n_interactions // self.per_batch)
 
     def __len__(self) -> int:
-        """How many lists of batches an epoch has."""
+        """Return the number of lists of batches in an epoch."""
         return -(-self.n_steps // self.steps_per_call)
 
     def __iter__(self) -> Iterator[list[AnyBatch]]:
@@ -99,14 +100,14 @@ class Stream(Generic[AnyBatch]):
             yield [self.batch(self.epoch, step) for step in range(first, last)]
 
     def batch(self, epoch: int, step: int) -> AnyBatch:
-        """The batch of that step; the last of an epoch may be smaller."""
+        """Return the batch of that step; the last of an epoch may be smaller."""
         raise NotImplementedError
 
-    def _epoch_order(self, epoch: int) -> Tensor:
-        """This rank's positions in the epoch's permutation, which all ranks draw alike."""
+    def _draw_epoch_order(self, epoch: int) -> Tensor:
+        """Return this rank's positions in the epoch's permutation, which all ranks draw alike."""
         if self._order is None or self._order[0] != epoch:
             n, device = len(self.users), self.users.device
-            generator = self._generator(epoch)
+            generator = self._make_generator(epoch)
             order = torch.randperm(n, generator=generator, dtype=torch.int32, device=device)
             if self.world_size > 1:
                 end = self.n_interactions * self.world_size
@@ -114,12 +115,12 @@ class Stream(Generic[AnyBatch]):
             self._order = epoch, order
         return self._order[1]
 
-    def _generator(self, *keys: int) -> torch.Generator:
+    def _make_generator(self, *keys: int) -> torch.Generator:
         return torch.Generator(self.users.device).manual_seed(derive_seed(self.seed, *keys))
 
 
 class TrainingStream(Stream[Batch]):
-    """Every positive with k fresh negatives."""
+    """A stream of every positive with k fresh negatives."""
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class TrainingStream(Stream[Batch]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """`batch_size` counts examples, P * (1 + negatives)."""
+        """Take positives, and draw negatives from `unseen`; `batch_size` is P * (1 + negatives)."""
         per_batch = max(1, batch_size // (1 + negatives))
         super().__init__(users, items, per_batch, seed, rank, world_size)
         self.unseen, self.negatives = unseen, negatives
@@ -149,10 +150,10 @@ class TrainingStream(Stream[Batch]):
     def _draw_block(self, epoch: int, block: int) -> Batch:
         if self._block is None or self._block[0] != (epoch, block):
             size = self.steps_per_block * self.per_batch
-            chosen = self._epoch_order(epoch)[block * size : (block + 1) * size]
+            chosen = self._draw_epoch_order(epoch)[block * size : (block + 1) * size]
             users = self.users.index_select(0, chosen).long()
             positives = self.items.index_select(0, chosen).long()
-            generator = self._generator(epoch, self.rank, block)
+            generator = self._make_generator(epoch, self.rank, block)
             drawn = self.unseen.draw(users, self.negatives, generator)
             batch = Batch(users, torch.cat([positives[:, None], drawn], 1))
             self._block = (epoch, block), batch
@@ -160,7 +161,7 @@ class TrainingStream(Stream[Batch]):
 
 
 class RatingStream(Stream[RatingBatch]):
-    """Every rating, `batch_size` a step; no negatives."""
+    """A stream of every rating, `batch_size` a step; no negatives."""
 
     def __init__(
         self,
@@ -172,20 +173,20 @@ class RatingStream(Stream[RatingBatch]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """`ratings` float32 [n]."""
+        """Take pairs `users` [n], `items` [n] and their `ratings`, float32 [n]."""
         super().__init__(users, items, batch_size, seed, rank, world_size)
         self.ratings = ratings
         self.rows_read = 2 * batch_size
 
     def batch(self, epoch: int, step: int) -> RatingBatch:
-        chosen = self._epoch_order(epoch)[step * self.per_batch : (step + 1) * self.per_batch]
+        chosen = self._draw_epoch_order(epoch)[step * self.per_batch : (step + 1) * self.per_batch]
         users = self.users.index_select(0, chosen).long()
         items = self.items.index_select(0, chosen).long()
         return RatingBatch(users, items, self.ratings.index_select(0, chosen))
 
 
 class Whole:
-    """The training part in one piece, once an epoch."""
+    """A loader of the training part in one piece, once an epoch."""
 
     def __init__(self, train: Interactions) -> None:
         self.train = train

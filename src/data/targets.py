@@ -11,7 +11,7 @@ from torch import Tensor
 
 from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
-from src.data.slices import positions
+from src.data.slices import list_positions
 
 # Pairs scored at a time: on a CPU so few that what a model makes of them stays in cache.
 PAIRS_PER_BATCH = {"cpu": 1 << 14, "cuda": 1 << 20}
@@ -42,46 +42,46 @@ class CatalogueBatch(NamedTuple):
 
 
 class PartTargets:
-    """The targets of one part, and what their metrics need to know of the data."""
+    """The targets of one part, and the facts about the data that their metrics need."""
 
     def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
         data, split = prepared.part(part), prepared.split
         self.n_users, self.n_items = prepared.n_users, prepared.n_items
-        self.rows = self._order(data.users)
-        """int64 [T]: which row of the part each target is."""
-        self.users = _to(device, data.users[self.rows])
+        self.rows = self._order_rows(data.users)
+        """int64 [T]: the row in the part of each target."""
+        self.users = _move_to(device, data.users[self.rows])
         """int64 [T]"""
-        self.targets = _to(device, data.items[self.rows])
+        self.targets = _move_to(device, data.items[self.rows])
         """int64 [T]"""
         self.ratings = None
-        """float32 [T] where the data has any."""
+        """float32 [T] where the data has ratings, otherwise None."""
         if data.ratings is not None:
             self.ratings = torch.from_numpy(data.ratings[self.rows]).to(device)
         self._parts = (split.train, split.validation, split.test)
         known = [np.bincount(p.users, minlength=self.n_users) for p in self._parts]
-        self.known_counts = _to(device, np.sum(known, axis=0))
+        self.known_counts = _move_to(device, np.sum(known, axis=0))
         """int64 [n_users]: interactions in any part."""
         popularity = np.bincount(split.train.items, minlength=self.n_items)
-        self.popularity = _to(device, popularity)
+        self.popularity = _move_to(device, popularity)
         """int64 [n_items]: interactions in training."""
 
-    def _order(self, users: IntArray) -> IntArray:
+    def _order_rows(self, users: IntArray) -> IntArray:
         return np.arange(len(users))
 
     @property
     def n_unseen(self) -> Tensor:
-        """How many items each target's user never interacted with: int64 [T]."""
+        """The number of items that each target's user never interacted with: int64 [T]."""
         return self.n_items - self.known_counts[self.users]
 
 
 class CandidateTargets(PartTargets):
-    """Iterable of CandidateBatch over one part, in the order of its rows."""
+    """An iterable of CandidateBatch over one part, in the order of its rows."""
 
     def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
         super().__init__(prepared, part, device)
         assert prepared.candidates is not None
         self.items = torch.cat(
-            [self.targets[:, None], _to(device, prepared.candidates[part])], dim=1
+            [self.targets[:, None], _move_to(device, prepared.candidates[part])], dim=1
         )
         self.rows_per_batch = max(1, PAIRS_PER_BATCH[device.type] // self.items.shape[1])
 
@@ -98,18 +98,18 @@ class CandidateTargets(PartTargets):
 
 
 class CatalogueTargets(PartTargets):
-    """Iterable of CatalogueBatch over one part, user by user."""
+    """An iterable of CatalogueBatch over one part, user by user."""
 
     def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
         super().__init__(prepared, part, device)
         self.unique_users, self.counts = torch.unique_consecutive(self.users, return_counts=True)
-        users = _to(device, np.concatenate([p.users for p in self._parts]))
-        items = _to(device, np.concatenate([p.items for p in self._parts]))
+        users = _move_to(device, np.concatenate([p.users for p in self._parts]))
+        items = _move_to(device, np.concatenate([p.items for p in self._parts]))
         self.known_items = items[users.argsort()]
         self.known_starts = self.known_counts.cumsum(0) - self.known_counts
         self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
 
-    def _order(self, users: IntArray) -> IntArray:
+    def _order_rows(self, users: IntArray) -> IntArray:
         return np.argsort(users, kind="stable")
 
     def __len__(self) -> int:
@@ -125,10 +125,10 @@ class CatalogueTargets(PartTargets):
             rows = torch.repeat_interleave(counts)
             targets = self.targets[done : done + len(rows)]
             done += len(rows)
-            yield CatalogueBatch(users, rows, targets, self._known(users))
+            yield CatalogueBatch(users, rows, targets, self._mark_known(users))
 
-    def _known(self, users: Tensor) -> Tensor:
-        rows, places = positions(self.known_starts[users], self.known_counts[users])
+    def _mark_known(self, users: Tensor) -> Tensor:
+        rows, places = list_positions(self.known_starts[users], self.known_counts[users])
         known = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
         known[rows, self.known_items[places]] = True
         return known
@@ -138,10 +138,10 @@ Targets = CandidateTargets | CatalogueTargets
 
 
 def make_targets(prepared: Prepared, part: Part, device: torch.device) -> Targets:
-    """The part's targets with its sampled candidates, or against the catalogue if it has none."""
+    """Return the part's targets: with sampled candidates if it has any, else with the catalogue."""
     kind = CatalogueTargets if prepared.candidates is None else CandidateTargets
     return kind(prepared, part, device)
 
 
-def _to(device: torch.device, array: np.ndarray) -> Tensor:
+def _move_to(device: torch.device, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.int64)).to(device)

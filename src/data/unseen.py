@@ -7,19 +7,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.data.interactions import IntArray, Interactions, distinct_pairs
+from src.data.interactions import IntArray, Interactions, encode_distinct_pairs
 
 # Every user's unseen items are listed where that takes at most so many entries: 64 or 128 MB.
 LISTED_PAIRS = 1 << 25
 
 
 class UnseenItems:
-    """Each user's complement set, laid out on a line so that a random point is a random item.
+    """The unseen items of each user, laid out on a line so that a random point is a random item.
 
     Give every item a mass (1, or its sampling weight) and put a user's unseen items side by side
-    in order of id: a point in [0, mass[user]) then falls on exactly one of them. Where it falls
-    takes one binary search among the user's own interactions, so memory grows with interactions
-    and no draw is ever rejected, however heavy the user.
+    in order of id: a point in [0, mass[user]) then falls on exactly one of them. One binary search
+    among the user's own interactions finds it, so memory grows with interactions and no draw is
+    ever rejected, however heavy the user.
 
     Masses are integers because the layout must be exact: a rounding error would turn a positive
     into a negative.
@@ -36,7 +36,7 @@ class UnseenItems:
         `item_mass`: int64 [n_items], positive; None gives every item mass 1.
         """
         n_users, n_items = data.n_users, data.n_items
-        pairs = distinct_pairs(data.users, data.items, n_items)
+        pairs = encode_distinct_pairs(data.users, data.items, n_items)
         own = np.arange(n_users + 1) * n_items
         first = np.searchsorted(pairs, own)
         # start[i]: mass of all items before i; seen[j]: mass of the seen items before entry j
@@ -61,8 +61,8 @@ class UnseenItems:
         self.mass = self.total - self.seen_of_user.diff()
         """int64 [n_users]: total mass of each user's unseen items; 0 when there are none."""
 
-    def at(self, users: Tensor, points: Tensor) -> Tensor:
-        """The unseen item under each point: users [P], points [P, k] in [0, mass) -> [P, k]."""
+    def find_items_at(self, users: Tensor, points: Tensor) -> Tensor:
+        """Find the unseen item at each point: users [P], points [P, k] in [0, mass) -> [P, k]."""
         rows = users[:, None]
         before = torch.searchsorted(self.lines, rows * self.stride + points, right=True)
         if self.seen is None or self.start is None:
@@ -71,7 +71,7 @@ class UnseenItems:
         return torch.searchsorted(self.start, points, right=True) - 1
 
     def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """Independent draws proportional to mass: users [P] -> items [P, k].
+        """Draw unseen items independently, in proportion to mass: users [P] -> items [P, k].
 
         Every user must have unseen mass.
         """
@@ -79,11 +79,11 @@ class UnseenItems:
         in_order, order = users.sort()
         mass = self.mass[in_order][:, None]
         drawn = torch.empty(len(users), k, dtype=torch.long, device=users.device)
-        drawn[order] = self.at(in_order, _points(mass.expand(-1, k), generator))
+        drawn[order] = self.find_items_at(in_order, _draw_points(mass.expand(-1, k), generator))
         return drawn
 
     def draw_distinct(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """A uniform random set of k distinct unseen items for each user: users [P] -> items [P, k].
+        """Draw a uniform random set of k distinct unseen items a user: users [P] -> items [P, k].
 
         Floyd's algorithm (Bentley & Floyd, CACM 1987), one step for all users at once: exact, and
         k draws however close k is to the number of unseen items. Needs unit masses and
@@ -91,22 +91,22 @@ class UnseenItems:
         """
         assert self.seen is None
         last = self.mass[users] - k + torch.arange(k, device=users.device)[:, None]
-        points = _points(last + 1, generator).int()
+        points = _draw_points(last + 1, generator).int()
         # a few thousand users at a time stay in cache
         for part in zip(points.split(4096, 1), last.int().split(4096, 1), strict=True):
-            _floyd(*part)
-        return self.at(users, points.t().contiguous())
+            _replace_repeated(*part)
+        return self.find_items_at(users, points.t().contiguous())
 
 
-def _floyd(points: Tensor, last: Tensor) -> None:
-    """Puts a step's last point in the place of one that was chosen before; both [k, P]."""
+def _replace_repeated(points: Tensor, last: Tensor) -> None:
+    """Replace a point that was chosen before by its step's last point; both [k, P]."""
     for step in range(1, len(points)):
         taken = (points[:step] == points[step]).any(0)
         points[step] = torch.where(taken, last[step], points[step])
 
 
 class UnseenLists:
-    """Each user's unseen items listed one by one: the fastest draw, where the lists are not long.
+    """The unseen items of each user, listed one by one: the fastest draw where lists are short.
 
     Memory grows with n_users × n_items; see LISTED_PAIRS.
     """
@@ -124,12 +124,12 @@ class UnseenLists:
         self.first = torch.from_numpy(mass.cumsum() - mass).to(device)
 
     def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """Independent uniform draws: users [P] -> items [P, k].
+        """Draw unseen items independently and uniformly: users [P] -> items [P, k].
 
         Every user must have unseen mass.
         """
         mass, first = self.mass.index_select(0, users), self.first.index_select(0, users)
-        points = _points(mass.expand(k, -1), generator).add_(first)
+        points = _draw_points(mass.expand(k, -1), generator).add_(first)
         return self.items.index_select(0, points.view(-1)).view(k, -1).t().long()
 
 
@@ -138,14 +138,14 @@ def index_unseen(
     item_mass: NDArray[np.int64] | None = None,
     device: torch.device | None = None,
 ) -> UnseenItems | UnseenLists:
-    """What draws training negatives fastest: lists if they fit and masses are equal."""
+    """Choose what draws training negatives fastest: lists if they fit and masses are equal."""
     if item_mass is None and data.n_users * data.n_items <= LISTED_PAIRS:
         return UnseenLists(data, device)
     return UnseenItems(data, item_mass, device)
 
 
 def popularity_mass(items: IntArray, n_items: int, power: float) -> NDArray[np.int64] | None:
-    """Integer sampling masses proportional to count ** power; None (uniform) when power is 0.
+    """Compute integer sampling masses ~ count ** power; return None (uniform) when power is 0.
 
     Items that never occur keep the smallest mass, 1 part in 2**31 or less, so that a user who has
     everything else still has a negative.
@@ -156,8 +156,8 @@ def popularity_mass(items: IntArray, n_items: int, power: float) -> NDArray[np.i
     return np.maximum(np.rint(weights / weights.sum() * 2**31), 1).astype(np.int64)
 
 
-def _points(mass: Tensor, generator: torch.Generator) -> Tensor:
-    """A random integer in [0, mass) for each entry of `mass`."""
+def _draw_points(mass: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a random integer in [0, mass) for each entry of `mass`."""
     uniform = torch.rand(mass.shape, generator=generator, dtype=torch.float64, device=mass.device)
     # float64 times an integer can round up to the integer itself
     return torch.minimum(uniform.mul_(mass).long(), mass - 1)

@@ -1,4 +1,4 @@
-"""What metrics over the whole catalogue would be, estimated from ranks among sampled negatives.
+"""Estimates of metrics over the whole catalogue from ranks among sampled negatives.
 
 Krichene and Rendle 2020, "On Sampled Metrics for Item Recommendation" (KDD), corrected metrics.
 """
@@ -26,17 +26,18 @@ GAMMA = 0.01
 def estimates(
     ranks: Tensor, n_sampled: Tensor, n_unseen: Tensor, ks: Sequence[int]
 ) -> dict[str, Tensor]:
-    """Two estimates of every target's HR, NDCG and MRR, float64 [T], named "estimate/metric@k".
+    """Estimate every target's HR, NDCG and MRR in two ways: float64 [T] by "estimate/metric@k".
 
-    ranks int64 [T]: among the sampled negatives; n_sampled int64 [T]: how many distinct negatives
-    those were; n_unseen int64 [T]: how many there are in the catalogue for the target's user. Where
-    all of them were sampled, both estimates are the metric itself.
+    ranks int64 [T]: among the sampled negatives; n_sampled int64 [T]: the number of distinct
+    negatives that were sampled; n_unseen int64 [T]: the number of negatives that the catalogue has
+    for the target's user. Where all of them were sampled, both estimates are the metric itself.
 
     "unbiased-rank" takes the metric at the unbiased estimate of the rank,
     1 + n_unseen (rank - 1) / n_sampled, where only a sampled rank of 1 is below k when k is at most
-    n_unseen / n_sampled. "bias-variance" trades bias for variance, see `correction`.
+    n_unseen / n_sampled. "bias-variance" trades bias for variance, see
+    `compute_correction`.
 
-    Only means over many targets tell anything: a single target's may be negative or above 1.
+    Only means over many targets are meaningful: a single target's may be negative or above 1.
     """
     n_unseen = n_unseen.maximum(n_sampled)
     # multiplied first, so that the rank among all is a whole number again
@@ -54,13 +55,15 @@ def estimates(
     for (sampled, unseen), rows in zip(
         kinds.tolist(), kind.argsort(stable=True).split(counts.tolist()), strict=True
     ):
-        corrected[rows] = torch.from_numpy(correction(values, sampled, unseen))[places[rows]]
+        corrected[rows] = torch.from_numpy(compute_correction(values, sampled, unseen))[
+            places[rows]
+        ]
     columns = corrected.to(ranks.device).unbind(1)
     return found | {f"bias-variance/{n}": v for n, v in zip(best, columns, strict=True)}
 
 
-def correction(values: FloatArray, n_sampled: int, n_unseen: int) -> FloatArray:
-    """What to report for each sampled rank: [n_sampled + 1, M] for M metrics.
+def compute_correction(values: FloatArray, n_sampled: int, n_unseen: int) -> FloatArray:
+    """Compute the value to report for each sampled rank: [n_sampled + 1, M] for M metrics.
 
     values [R, M]: metrics at the true ranks 1 .. R; beyond those they are 0.
 
@@ -79,21 +82,22 @@ def correction(values: FloatArray, n_sampled: int, n_unseen: int) -> FloatArray:
 
     They lie in (0, 1], so those of the system lie in [GAMMA, 1]. No row of A beyond R is needed.
     """
-    chances = sampled_ranks(min(len(values), n_unseen + 1), n_sampled, n_unseen)
+    chances = compute_sampled_rank_chances(min(len(values), n_unseen + 1), n_sampled, n_unseen)
     n_ranks, n_sampled_ranks = chances.shape
     right = (n_sampled + 1) / (n_unseen + 1) * chances.T @ values[:n_ranks]
     i = np.arange(n_sampled)
     steps = (n_sampled - i) * (n_unseen + 2 + i) / ((n_unseen - i) * (n_sampled + 2 + i))
     eigenvalues = (1 - GAMMA) * np.cumprod([1.0, *steps]) + GAMMA
-    vectors = _orthogonal_polynomials(n_sampled)
+    vectors = _compute_orthogonal_polynomials(n_sampled)
     return vectors @ ((vectors[:n_sampled_ranks].T @ right) / eigenvalues[:, None])
 
 
-def sampled_ranks(n_ranks: int, n_sampled: int, n_unseen: int) -> FloatArray:
-    """P(sampled rank s | true rank r) for r = 1 .. n_ranks <= n_unseen + 1: hypergeometric.
+def compute_sampled_rank_chances(n_ranks: int, n_sampled: int, n_unseen: int) -> FloatArray:
+    """Compute P(sampled rank s | true rank r), hypergeometric, for r = 1 .. n_ranks.
 
-    Row r - 1 and column s - 1 of [n_ranks, min(n_ranks, n_sampled + 1)]: s - 1 of the r - 1
-    negatives that are ahead are among n_sampled distinct ones of n_unseen.
+    n_ranks <= n_unseen + 1. Row r - 1 and column s - 1 of [n_ranks, min(n_ranks, n_sampled + 1)]
+    have the chance that s - 1 of the r - 1 negatives that are ahead are among n_sampled distinct
+    ones of n_unseen.
     """
     ahead = np.arange(min(n_ranks, n_sampled + 1))
     chances = np.zeros((n_ranks, len(ahead)))
@@ -108,12 +112,12 @@ def sampled_ranks(n_ranks: int, n_sampled: int, n_unseen: int) -> FloatArray:
 
 
 @lru_cache(maxsize=4)
-def _orthogonal_polynomials(n: int) -> FloatArray:
-    """Orthonormal polynomials of degree 0 .. n (columns) on n + 1 equidistant points (rows).
+def _compute_orthogonal_polynomials(n: int) -> FloatArray:
+    """Compute orthonormal polynomials of degree 0 .. n (columns) on n + 1 even points (rows).
 
-    Discrete Chebyshev polynomials; they are the eigenvectors of a difference operator with
-    eigenvalues j (j + 1) (Koekoek and Swarttouw 1998, 1.5 with alpha = beta = 0), far apart and
-    thus computed safely where the recurrence in the degree is not.
+    These discrete Chebyshev polynomials are the eigenvectors of a difference operator with
+    eigenvalues j (j + 1) (Koekoek and Swarttouw 1998, 1.5 with alpha = beta = 0). The eigenvalues
+    are far apart, so this is numerically safe, unlike the recurrence in the degree.
     """
     from scipy.linalg import eigh_tridiagonal
 

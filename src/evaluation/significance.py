@@ -1,4 +1,4 @@
-"""Whether a difference between models, user by user, is more than these users' luck."""
+"""Tests of whether a difference between models, user by user, is more than these users' luck."""
 
 from __future__ import annotations
 
@@ -24,38 +24,24 @@ NUMBERS_PER_CHUNK = 1 << 21
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling users says of the mean difference of two models."""
+    """The mean difference of two models and its uncertainty, found by resampling users."""
 
     difference: float
-    """Mean of a - b over users."""
+    """The mean of a - b over users."""
     low: float
-    """The 2.5th percentile of the resampled differences, and the 97.5th."""
+    """The 2.5th percentile of the resampled differences."""
     high: float
+    """The 97.5th percentile of the resampled differences."""
     p: float
-    """Two-sided."""
-
-
-def paired_bootstrap(a: Values, b: Values, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
-    """Percentile interval of the mean of a - b, and its p-value under no difference.
-
-    a and b [U] are of the same users in the same order. With d the mean difference and d* that of
-    users drawn with replacement, p = (1 + #{|d* - d| >= |d|}) / (1 + resamples): d* - d is
-    distributed as a difference would be if there were none (Efron and Tibshirani 1993, "An
-    Introduction to the Bootstrap", 13.3 for the interval, 16.4 for the test; Sakai 2006,
-    "Evaluating Evaluation Metrics based on the Bootstrap", for retrieval). Counting the sample
-    itself keeps p above 0 (Davison and Hinkley 1997, 4.2). Raises ValueError for other shapes.
-    """
-    values = _columns([a, b])
-    means = _resampled_means(values, resamples, seed)
-    return _bootstrap(values[:, 0] - values[:, 1], means[:, 0] - means[:, 1])
+    """The two-sided p-value."""
 
 
 def wilcoxon(a: Values, b: Values) -> float:
-    """Two-sided p-value of the signed-rank test (Wilcoxon 1945) of a and b [U], paired by user.
+    """Return the two-sided p-value of Wilcoxon's signed-rank test (1945) of a and b [U], by user.
 
     Users without a difference are ranked and then left out (Pratt 1959): most users are such, hit
     or missed by both models alike, and dropping them first would rank what differs as if they had
-    not been asked. 1 where nobody differs.
+    not been asked. The p-value is 1 where nobody differs.
     """
     from scipy import stats
 
@@ -66,7 +52,7 @@ def wilcoxon(a: Values, b: Values) -> float:
 
 
 def holm(p: Values) -> Values:
-    """p-values [m] adjusted for m tests (Holm 1979): below a level where the test is rejected.
+    """Adjust p-values [m] for m tests (Holm 1979): below a level where the test is rejected.
 
     The i-th smallest becomes max over j <= i of (m - j + 1) p_(j), at most 1.
     """
@@ -78,19 +64,28 @@ def holm(p: Values) -> Values:
 
 
 def compare(per_user: Mapping[str, Values], seed: int = 0) -> pd.DataFrame:
-    """Both tests of any two models; each has its metric [U] of the same users in the same order.
+    """Compare any two models by both tests; each has its metric [U] of the same users in order.
 
-    One row a pair (a before b in the mapping), with columns a, b, users, mean_a, mean_b,
+    Return one row a pair (a before b in the mapping), with columns a, b, users, mean_a, mean_b,
     difference (a - b), low, high, bootstrap_p, bootstrap_p_holm, wilcoxon_p, wilcoxon_p_holm;
-    Holm's correction is over all rows. All pairs share the same resamples.
+    Holm's correction is over all rows. All pairs share the same resamples. Raises ValueError when
+    the shapes differ.
+
+    low and high are the bootstrap's percentile interval of the mean difference, and bootstrap_p is
+    its p-value under no difference. With d the mean difference and d* that of users drawn with
+    replacement, p = (1 + #{|d* - d| >= |d|}) / (1 + resamples): d* - d is distributed as a
+    difference would be if there were none (Efron and Tibshirani 1993, "An Introduction to the
+    Bootstrap", 13.3 for the interval, 16.4 for the test; Sakai 2006, "Evaluating Evaluation Metrics
+    based on the Bootstrap", for retrieval). Counting the sample itself keeps p above 0 (Davison and
+    Hinkley 1997, 4.2).
     """
     pairs = list(combinations(range(len(per_user)), 2))
-    values = _columns(list(per_user.values()))
-    means = _resampled_means(values, resamples_for(len(pairs)), seed) if pairs else values
+    values = _stack_columns(list(per_user.values()))
+    means = _resample_means(values, resamples_for(len(pairs)), seed) if pairs else values
     names, observed = list(per_user), values.mean(0)
     rows = []
     for a, b in pairs:
-        found = _bootstrap(values[:, a] - values[:, b], means[:, a] - means[:, b])
+        found = _summarize_bootstrap(values[:, a] - values[:, b], means[:, a] - means[:, b])
         rows.append(
             {
                 "a": names[a],
@@ -114,22 +109,23 @@ def compare(per_user: Mapping[str, Values], seed: int = 0) -> pd.DataFrame:
 
 
 def resamples_for(pairs: int) -> int:
-    """How many resamples so many pairs take for Holm's correction to let any of them pass."""
+    """Return how many resamples so many pairs need, so that Holm's correction lets any pass."""
     return max(RESAMPLES, RESAMPLES_PER_PAIR * pairs)
 
 
-def _columns(values: list[Values]) -> Values:
-    """[U] of each model to [U, models]."""
+def _stack_columns(values: list[Values]) -> Values:
+    """Stack the values [U] of each model as [U, models]."""
     lengths = {np.shape(one) for one in values}
     if len(lengths) > 1 or any(len(shape) != 1 or not shape[0] for shape in lengths):
         raise ValueError(f"paired values must be of the same users: shapes {sorted(lengths)}")
     return np.stack(values, 1).astype(np.float64) if values else np.empty((0, 0))
 
 
-def _resampled_means(values: Values, resamples: int, seed: int) -> Values:
-    """Means [resamples, models] of values [U, models] over U users drawn with replacement.
+def _resample_means(values: Values, resamples: int, seed: int) -> Values:
+    """Compute means [resamples, models] of values [U, models] over U users drawn with replacement.
 
-    A resample is how often each user is in it; one matrix product then serves all models.
+    A resample is stored as the count of each user in it, so that one matrix product serves all
+    models.
     """
     generator = np.random.default_rng(seed)
     n = len(values)
@@ -144,8 +140,8 @@ def _resampled_means(values: Values, resamples: int, seed: int) -> Values:
     return np.concatenate(means)
 
 
-def _bootstrap(differences: Values, resampled: Values) -> Bootstrap:
-    """Of differences [U] by user, and the mean ones [resamples]."""
+def _summarize_bootstrap(differences: Values, resampled: Values) -> Bootstrap:
+    """Summarize differences [U] by user and the mean differences [resamples] of resamples."""
     difference = float(differences.mean())
     low, high = np.percentile(resampled, [2.5, 97.5])
     extreme = np.abs(resampled - difference) >= abs(difference) - 10**-DECIMALS

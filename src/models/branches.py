@@ -1,4 +1,4 @@
-"""The two halves of neural collaborative filtering: each turns a pair into a feature vector."""
+"""The branches of neural collaborative filtering: each turns a pair into a feature vector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Rows(NamedTuple):
 
 
 class Branch(nn.Module):
-    """Combines `width` columns of the user's row with as many of the item's into features.
+    """A module that combines `width` columns of the user's and of the item's row into features.
 
     Its gradients are written out in `backward`, because autograd's bookkeeping costs more than the
     arithmetic of a small batch.
@@ -32,28 +32,29 @@ class Branch(nn.Module):
         self.width, self.n_features = width, n_features
 
     def activations(self, user: Tensor, item: Tensor) -> list[Tensor]:
-        """Output of each layer for rows [..., width] that broadcast together; features last."""
+        """Return each layer's output, features last, for rows [..., width] that broadcast."""
         raise NotImplementedError
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
-        """Rows [..., width] that broadcast together -> features [..., n_features]."""
+        """Compute the features [..., n_features] of rows [..., width] that broadcast together."""
         return self.activations(user, item)[-1]
 
     def score_all(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
-        """Features times `weight` of every pair: rows [P, width], [n, width], [f] -> [P, n]."""
+        """Compute features times `weight` of all pairs: [P, width], [n, width], [f] -> [P, n]."""
         raise NotImplementedError
 
     def backward(self, gradient: Tensor, rows: Rows, outputs: list[Tensor], of_rows: Rows) -> None:
-        """Sets the gradients of the branch's own parameters, and writes those of its inputs.
+        """Set the gradients of the branch's own parameters, and write those of its inputs.
 
-        gradient [C * P, n_features] of the features; rows [P, width] and [C, P, width], and the
-        branch's `activations` on them. Written: of_rows [P, width] and [C * P, width].
+        gradient [C * P, n_features] is that of the features; rows are [P, width] and
+        [C, P, width]; outputs are the branch's `activations` on them. The gradients of the rows
+        are written to of_rows [P, width] and [C * P, width].
         """
         raise NotImplementedError
 
 
 class GMFBranch(Branch):
-    """Element-wise product of the two rows (He et al. 2017, equation 8)."""
+    """The element-wise product of the two rows (He et al. 2017, equation 8)."""
 
     def __init__(self, factors: int) -> None:
         super().__init__(factors, factors)
@@ -78,7 +79,7 @@ class MLPBranch(Branch):
     """
 
     def __init__(self, layers: Sequence[int], dropout: float) -> None:
-        """`layers`: width of the two rows together, then of each hidden layer."""
+        """Make layers of widths `layers`: of both rows together, then of each hidden layer."""
         super().__init__(layers[0] // 2, layers[-1])
         hidden = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(layers)]
         for layer in hidden:
@@ -92,9 +93,9 @@ class MLPBranch(Branch):
         if not self.hidden:
             shape = torch.broadcast_shapes(user.shape[:-1], item.shape[:-1])
             return [torch.cat([user.expand(*shape, -1), item.expand(*shape, -1)], dim=-1)]
-        first, *rest = self._hidden()
+        first, *rest = self._list_hidden()
         # W [p; q] = W_p p + W_q q: a user's half is computed once for all the items it meets
-        user_weight, item_weight = self._halves(first)
+        user_weight, item_weight = self._split_weight(first)
         sums = linear(item, item_weight) + linear(user, user_weight, first.bias)
         outputs = [self._activate(sums)]
         for layer in rest:
@@ -109,12 +110,14 @@ class MLPBranch(Branch):
         if not self.hidden:
             of_user, of_item = weight.split_with_sizes([self.width, self.width])
             return (users @ of_user)[:, None] + items @ of_item
-        return torch.cat([self._score(users, chunk, weight) for chunk in items.split(4096)], dim=1)
+        return torch.cat(
+            [self._score_by_user(users, chunk, weight) for chunk in items.split(4096)], dim=1
+        )
 
-    def _score(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
-        """One user at a time and feature by feature: all that a user needs stays in cache."""
-        first, *rest = self._hidden()
-        user_weight, item_weight = self._halves(first)
+    def _score_by_user(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        """Score one user at a time, feature by feature: all that a user needs stays in cache."""
+        first, *rest = self._list_hidden()
+        user_weight, item_weight = self._split_weight(first)
         of_items = item_weight @ items.t()
         of_users = linear(users, user_weight, first.bias)
         scores = []
@@ -137,38 +140,38 @@ class MLPBranch(Branch):
             return
         # pairs in one dimension: torch handles matrices with less ado than what has more dimensions
         outputs = [output.flatten(0, 1) for output in outputs]
-        first, *rest = self._hidden()
+        first, *rest = self._list_hidden()
         for layer, inputs, output in zip(
             reversed(rest), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True
         ):
-            sums = self._through_activation(gradient, output)
+            sums = self._propagate_through_activation(gradient, output)
             layer.weight.grad = sums.t() @ inputs
             layer.bias.grad = sums.sum(0)
             gradient = sums @ layer.weight
-        sums = self._through_activation(gradient, outputs[0])
+        sums = self._propagate_through_activation(gradient, outputs[0])
         sums_of_user = sums.view(*rows.item.shape[:2], -1).sum(0)
         first.weight.grad = torch.cat(
             [sums_of_user.t() @ rows.user, sums.t() @ rows.item.flatten(0, 1)], dim=1
         )
         first.bias.grad = sums_of_user.sum(0)
-        user_weight, item_weight = self._halves(first)
+        user_weight, item_weight = self._split_weight(first)
         torch.mm(sums_of_user, user_weight, out=of_rows.user)
         torch.mm(sums, item_weight, out=of_rows.item)
 
-    def _through_activation(self, gradient: Tensor, output: Tensor) -> Tensor:
+    def _propagate_through_activation(self, gradient: Tensor, output: Tensor) -> Tensor:
         sums = torch.ops.aten.threshold_backward(gradient, output, 0)
         # what was dropped is 0 in the output, as what was negative; the rest was scaled up
         return sums.div_(1 - self.dropout.p) if self._drops else sums
 
-    def _halves(self, first: nn.Linear) -> tuple[Tensor, ...]:
+    def _split_weight(self, first: nn.Linear) -> tuple[Tensor, ...]:
         return first.weight.split_with_sizes([self.width, self.width], dim=1)
 
-    def _hidden(self) -> list[nn.Linear]:
+    def _list_hidden(self) -> list[nn.Linear]:
         return cast("list[nn.Linear]", list(self.hidden))
 
 
 def tower(factors: int, num_layers: int, layers: Sequence[int] | None) -> list[int]:
-    """Layer widths of the MLP: `layers` as given, or halving down to `factors` (section 4.1).
+    """Return the layer widths of the MLP: `layers`, or halving down to `factors` (section 4.1).
 
     factors=8, num_layers=3 -> [64, 32, 16, 8]: two rows of 32, then three hidden layers.
     Raises UserError when the first width can't be shared by two rows.

@@ -1,4 +1,4 @@
-"""Embedding tables, whose rows may be kept by an optimizer while it trains them."""
+"""Embedding tables, whose rows an optimizer may keep while it trains them."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from torch import Tensor, nn
 
 
 class RowKeeper(Protocol):
-    """Holds a table's rows during training and learns from gradients of the rows that were read."""
+    """A keeper of a table's rows in training, which learns from gradients of the rows read."""
 
     def read(self, ids: Tensor) -> Tensor:
-        """Current rows of ids [R] -> [R, width]."""
+        """Return the current rows of ids [R]: [R, width]."""
 
     def add_gradient(self, ids: Tensor, gradient: Tensor) -> None:
-        """Gradient [R, width] of rows that were read as ids [R]."""
+        """Add the gradient [R, width] of rows that were read as ids [R]."""
 
 
-class Table(nn.Embedding):
-    """Rows looked up by id; the gradient reaches only the rows that were read.
+class EmbeddingTable(nn.Embedding):
+    """An embedding whose rows are looked up by id; only the rows that were read get a gradient.
 
-    With a `keeper`, training reads and teaches the keeper's rows, and `weight` is out of date until
-    the keeper writes it back. Evaluation always reads `weight`.
+    With a `keeper`, training reads the keeper's rows and hands their gradients to it, and `weight`
+    is out of date until the keeper writes it back. Evaluation always reads `weight`.
     """
 
     keeper: RowKeeper | None = None
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Ids of any shape [...] -> [..., width]."""
+        """Look up the rows of ids of any shape: [...] -> [..., width]."""
         if self.keeper is None or not torch.is_grad_enabled():
             return super().forward(ids)
         return _KeptRows.apply(self.weight, ids, self.keeper)
 
     def read(self, ids: Tensor) -> Tensor:
-        """Rows of ids [R] -> [R, width], outside autograd."""
+        """Return the rows of ids [R] outside autograd: [R, width]."""
         return self.weight.index_select(0, ids) if self.keeper is None else self.keeper.read(ids)
 
     def set_gradient(self, ids: Tensor, gradient: Tensor) -> None:
-        """The whole gradient of a step: `gradient` [R, width] of rows that were read as ids [R]."""
+        """Set a step's whole gradient: `gradient` [R, width] of rows that were read as ids [R]."""
         if self.keeper is not None:
             self.keeper.add_gradient(ids, gradient)
             return
@@ -50,7 +50,7 @@ class Table(nn.Embedding):
 
 
 class _KeptRows(torch.autograd.Function):
-    """Reads from the keeper, and hands it the gradient; `weight` itself gets none."""
+    """A lookup that reads from the keeper and hands it the gradient; `weight` itself gets none."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, ids: Tensor, keeper: RowKeeper) -> Tensor:

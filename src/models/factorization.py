@@ -14,14 +14,14 @@ from src.data.interactions import Interactions
 from src.data.sparse import interaction_matrix
 from src.errors import UserError
 from src.models.fitted import Fitted
-from src.models.ncf import Factors
+from src.models.recommender import Factors
 
 # Ratings whose factors are multiplied at a time, to bound the memory that takes
 RATINGS_PER_CHUNK = 1 << 20
 
 
 class Factorization(Fitted):
-    """Scores by dot products; a subclass fits the factors."""
+    """A model that scores by dot products of factors, which a subclass fits."""
 
     user_factors: Tensor
     """float [n_users, factors]"""
@@ -46,7 +46,7 @@ class Factorization(Fitted):
 
 
 class PureSVD(Factorization):
-    """Truncated singular value decomposition, unseen pairs as zeros (Cremonesi et al. 2010).
+    """Truncated singular value decomposition with unseen pairs as 0 (Cremonesi et al. 2010).
 
     The singular values go with the users, so that a score is X_u V V^T (their equation 7). A small
     matrix has fewer factors than asked for.
@@ -59,7 +59,7 @@ class PureSVD(Factorization):
         from sklearn.utils.extmath import randomized_svd
 
         users, values, items = randomized_svd(
-            interaction_matrix(train), self.factors, random_state=drawn_seed()
+            interaction_matrix(train), self.factors, random_state=draw_seed()
         )
         self.store(
             user_factors=torch.from_numpy(users * values).float(),
@@ -68,7 +68,7 @@ class PureSVD(Factorization):
 
 
 class RatingsByRow(NamedTuple):
-    """Ratings of rows (users, or items) for columns (items, or users), row by row."""
+    """The ratings of rows (users, or items) for columns (items, or users), row by row."""
 
     rows: Tensor
     """int64 [n], sorted."""
@@ -80,15 +80,17 @@ class RatingsByRow(NamedTuple):
     """int64 [n_rows]"""
 
     @classmethod
-    def of(cls, n_rows: int, rows: Tensor, columns: Tensor, ratings: Tensor) -> RatingsByRow:
+    def sort(cls, n_rows: int, rows: Tensor, columns: Tensor, ratings: Tensor) -> RatingsByRow:
+        """Sort ratings [n] of `rows` [n] for `columns` [n] by row, in stable order."""
         order = rows.argsort(stable=True)
         counts = torch.bincount(rows, minlength=n_rows)
         return cls(rows[order], columns[order], ratings[order], counts)
 
     def update(self, factors: Tensor, fixed: Tensor, regularization: float) -> None:
-        """Changes the rows' `factors`, the columns' `fixed` (Luo et al. 2014, equation 12).
+        """Update the rows' `factors` for the columns' `fixed` ones (Luo et al. 2014, equation 12).
 
-        Each factor is scaled by what the ratings pull it to, over what the estimates do.
+        Each factor is multiplied by the ratio of two sums of the columns' factors: one weighted by
+        the ratings, one by the estimates.
         """
         chunks = (part.split(RATINGS_PER_CHUNK) for part in (self.rows, self.columns))
         estimates = torch.cat(
@@ -97,13 +99,16 @@ class RatingsByRow(NamedTuple):
                 for row, column in zip(*chunks, strict=True)
             ]
         )
-        wanted, estimated = self._sums(fixed, self.ratings), self._sums(fixed, estimates)
+        wanted, estimated = (
+            self._sum_by_row(fixed, self.ratings),
+            self._sum_by_row(fixed, estimates),
+        )
         estimated += regularization * self.counts[:, None] * factors
         # rows without ratings are 0 / 0
         factors.mul_(wanted.div_(estimated.clamp_(min=torch.finfo().tiny)))
 
-    def _sums(self, fixed: Tensor, weights: Tensor) -> Tensor:
-        """Of the columns' factors, weighted, by row."""
+    def _sum_by_row(self, fixed: Tensor, weights: Tensor) -> Tensor:
+        """Sum the columns' factors `fixed`, times `weights` [n], by row: [n_rows, factors]."""
         starts = self.counts.cumsum(0) - self.counts
         return embedding_bag(self.columns, fixed, starts, mode="sum", per_sample_weights=weights)
 
@@ -111,15 +116,15 @@ class RatingsByRow(NamedTuple):
 class NMF(Factorization):
     """Non-negative matrix factorization.
 
-    Of interactions all pairs count, those not there as zeros (Lee and Seung 2001). Of ratings,
-    where these are to be predicted, only the observed pairs count (Luo et al. 2014), and users and
-    items without any get the mean of all.
+    For interactions all pairs count, the missing ones as zeros (Lee and Seung 2001). Where ratings
+    are to be predicted, only the observed pairs count (Luo et al. 2014), and users and items
+    without ratings get the mean of all ratings.
     """
 
     rates = True
 
     mean: Tensor
-    """float: the score of those that were never seen; 0 unless ratings are predicted."""
+    """float: the score of users and items without ratings; 0 unless ratings are predicted."""
     seen_users: Tensor
     """bool [n_users]"""
     seen_items: Tensor
@@ -136,7 +141,7 @@ class NMF(Factorization):
         beta_loss: Literal["frobenius", "kullback-leibler"] = "frobenius",
         init: Literal["random", "nndsvda"] = "random",
     ) -> None:
-        """`regularization` is of ratings only; `solver`, `beta_loss` and `init` of interactions."""
+        """Use `regularization` for ratings; `solver`, `beta_loss` and `init` for interactions."""
         if solver == "cd" and beta_loss != "frobenius":
             raise UserError(f"model.solver=cd can't minimize model.beta_loss={beta_loss}: use mu")
         super().__init__(n_users, n_items, factors)
@@ -167,7 +172,7 @@ class NMF(Factorization):
             solver=self.solver,
             beta_loss=self.beta_loss,
             max_iter=self.iterations,
-            random_state=drawn_seed(),
+            random_state=draw_seed(),
         )
         with warnings.catch_warnings():
             # to stop early is the user's choice
@@ -181,11 +186,11 @@ class NMF(Factorization):
         )
 
     def _fit_ratings(self, train: Interactions, ratings: Tensor) -> None:
-        """Multiplicative updates of users and items by turns, which never raise the error."""
+        """Update users and items in turn, by factors that never raise the error."""
         users = torch.from_numpy(train.users).long()
         items = torch.from_numpy(train.items).long()
-        of_users = RatingsByRow.of(self.n_users, users, items, ratings)
-        of_items = RatingsByRow.of(self.n_items, items, users, ratings)
+        of_users = RatingsByRow.sort(self.n_users, users, items, ratings)
+        of_items = RatingsByRow.sort(self.n_items, items, users, ratings)
         # uniform in [0, 1), as in Surprise
         p, q = torch.rand(self.n_users, self.factors), torch.rand(self.n_items, self.factors)
         for _ in tqdm(range(self.iterations), "nmf", disable=None, leave=False):
@@ -208,6 +213,6 @@ class NMF(Factorization):
         return torch.where(seen, super().score_all(users), self.mean)
 
 
-def drawn_seed() -> int:
-    """For the random numbers of sklearn, from torch's own."""
+def draw_seed() -> int:
+    """Draw a seed for scikit-learn from torch's random numbers."""
     return int(torch.randint(1 << 31, ()))

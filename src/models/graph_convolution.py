@@ -11,8 +11,7 @@ from torch.nn.functional import embedding, embedding_bag
 
 from src.data.graph_matrices import adjacency, normalized_adjacency
 from src.data.interactions import Interactions
-from src.models.ncf import Dropout, Factors
-from src.models.recommender import Recommender
+from src.models.recommender import Dropout, Factors, Recommender
 from src.models.stored import Stored
 
 NumLayers = Annotated[int, Ge(1)]
@@ -39,6 +38,7 @@ class Graph(Stored):
         self.store(starts=starts, neighbours=none, weights=torch.zeros(0))
 
     def observe(self, train: Interactions) -> None:
+        """Store the normalized adjacency of the training interactions."""
         matrix = normalized_adjacency(adjacency(train, self_loops=self.self_loops))
         self.store(
             starts=torch.from_numpy(matrix.indptr).int(),
@@ -47,17 +47,17 @@ class Graph(Stored):
         )
 
     def propagate(self, rows: Tensor) -> Tensor:
-        """D^-1/2 A D^-1/2 times `rows` [n, width]: sums over neighbours, weighted by the edges."""
+        """Multiply D^-1/2 A D^-1/2 by `rows` [n, width]: weighted sums over neighbours."""
         # autocast may hand over half precision
         rows = rows.to(self.weights.dtype)
         return _Propagation.apply(rows, self.starts, self.neighbours, self.weights)
 
 
 class _Propagation(torch.autograd.Function):
-    """A symmetric matrix is its own transpose: the gradient is propagated as the rows were.
+    """A propagation whose gradient is propagated alike, for a symmetric matrix is its transpose.
 
-    As bags of rows it takes a third of the time of torch's own sparse products, and a twentieth of
-    the time of their gradients.
+    As sums over bags of rows it takes a third of the time of torch's own sparse products, and a
+    twentieth of the time of their gradients.
     """
 
     @staticmethod
@@ -65,14 +65,14 @@ class _Propagation(torch.autograd.Function):
         ctx: Any, rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor
     ) -> Tensor:
         ctx.save_for_backward(starts, neighbours, weights)
-        return _product(rows, starts, neighbours, weights)
+        return _sum_neighbours(rows, starts, neighbours, weights)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _product(gradient, *ctx.saved_tensors), None, None, None
+        return _sum_neighbours(gradient, *ctx.saved_tensors), None, None, None
 
 
-def _product(rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor) -> Tensor:
+def _sum_neighbours(rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor) -> Tensor:
     return embedding_bag(
         neighbours,
         rows.contiguous(),
@@ -84,7 +84,7 @@ def _product(rows: Tensor, starts: Tensor, neighbours: Tensor, weights: Tensor) 
 
 
 class GraphRecommender(Recommender):
-    """Scores pairs by the dot product of what convolution makes of users' and items' embeddings.
+    """A model that scores by dot products of users' and items' embeddings after convolution.
 
     A subclass implements `convolve`.
     """
@@ -100,17 +100,17 @@ class GraphRecommender(Recommender):
         self.graph.observe(train)
 
     def convolve(self) -> Tensor:
-        """Final vectors of all users, then of all items: [n_users + n_items, factors]."""
+        """Compute the final vectors of all users, then all items: [n_users + n_items, factors]."""
         raise NotImplementedError
 
-    def vectors(self) -> Tensor:
-        """What `convolve` returns; where nothing is learned it is kept until a weight changes."""
+    def compute_vectors(self) -> Tensor:
+        """Return the convolved vectors, kept until a weight changes where nothing is learned."""
         sources = [*self.parameters(), *self.buffers()]
         if self.training or torch.is_grad_enabled() or any(s.is_inference() for s in sources):
             # an optimizer's fused kernels leave no trace in the weights' versions
             self._convolved = None
             return self.convolve()
-        if self._convolved is None or not self._convolved.is_of(sources):
+        if self._convolved is None or not self._convolved.is_made_of(sources):
             self._convolved = _Convolved(sources, self.convolve())
         return self._convolved.vectors
 
@@ -124,36 +124,39 @@ class GraphRecommender(Recommender):
         return super()._apply(*args, **kwargs)
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        vectors = self.vectors()
+        vectors = self.compute_vectors()
         user, item = embedding(users, vectors), embedding(items + self.n_users, vectors)
         return (user * item).sum(-1)
 
     def score_all(self, users: Tensor) -> Tensor:
-        vectors = self.vectors()
+        vectors = self.compute_vectors()
         return vectors[users] @ vectors[self.n_users :].t()
 
     def user_rows(self, users: Tensor) -> Tensor:
-        """Before any convolution: these alone are regularized (He et al. 2020, equation 15)."""
+        """Return embeddings before convolution.
+
+        These alone are regularized (He et al. 2020, equation 15).
+        """
         return self.embedding(users)
 
     def item_rows(self, items: Tensor) -> Tensor:
-        """Before any convolution."""
+        """Return embeddings before convolution."""
         return self.embedding(items + self.n_users)
 
     def item_vectors(self) -> Tensor:
-        """After convolution."""
-        return self.vectors()[self.n_users :]
+        """Return the vectors of all items after convolution: [n_items, factors]."""
+        return self.compute_vectors()[self.n_users :]
 
 
 class _Convolved:
-    """Vectors, and what they were made from."""
+    """The vectors of a convolution, and the tensors that they were made from."""
 
     def __init__(self, sources: list[Tensor], vectors: Tensor) -> None:
         self.sources, self.vectors = sources, vectors
         self.versions = [source._version for source in sources]
 
-    def is_of(self, sources: list[Tensor]) -> bool:
-        """Whether these are the same tensors, not changed in place since."""
+    def is_made_of(self, sources: list[Tensor]) -> bool:
+        """Tell whether `sources` are the same tensors, not changed in place since."""
         return len(sources) == len(self.sources) and all(
             mine is theirs and version == theirs._version
             for mine, version, theirs in zip(self.sources, self.versions, sources, strict=True)
@@ -161,7 +164,7 @@ class _Convolved:
 
 
 class LightGCN(GraphRecommender):
-    """Mean of the embeddings and of all they become by repeated propagation (He et al. 2020)."""
+    """LightGCN: the mean of embeddings propagated 0 to `n_layers` times (He et al. 2020)."""
 
     def __init__(
         self, n_users: int, n_items: int, factors: Factors = 64, n_layers: NumLayers = 3

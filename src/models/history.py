@@ -1,4 +1,4 @@
-"""What users did in training, for the models that look it up."""
+"""The training interactions of each user, for the models that look them up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from src.data.interactions import Interactions
-from src.data.slices import positions
+from src.data.slices import list_positions
 from src.models.stored import Stored
 
 
@@ -24,27 +24,28 @@ class History(Stored):
         self.store(starts=torch.zeros(n_users + 1, dtype=torch.long), items=torch.zeros(0).long())
 
     def observe(self, train: Interactions) -> None:
+        """Store the items of each user's interactions, in the order of `train`."""
         users = torch.from_numpy(train.users).long()
         counts = torch.bincount(users, minlength=train.n_users)
         items = torch.from_numpy(train.items).long()[users.argsort(stable=True)]
         self.store(starts=torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items=items)
 
     def counts(self, users: Tensor) -> Tensor:
-        """How many items each user has: ids [P] -> int64 [P]."""
+        """Count the items of each user: ids [P] -> int64 [P]."""
         return self.starts[users + 1] - self.starts[users]
 
-    def pairs(self, users: Tensor) -> tuple[Tensor, Tensor]:
-        """Every interaction of `users` [P]: row in `users` int64 [n] and item int64 [n]."""
-        rows, places = positions(self.starts[users], self.counts(users))
+    def list_pairs(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """List every interaction of `users` [P]: row in `users` int64 [n] and item int64 [n]."""
+        rows, places = list_positions(self.starts[users], self.counts(users))
         return rows, self.items.index_select(0, places)
 
     def sum_rows(self, users: Tensor, table: Tensor) -> Tensor:
-        """Sum of the rows of each user's items: users [P], table [n_items, width] -> [P, width].
+        """Sum the rows of each user's items: users [P], table [n_items, width] -> [P, width].
 
-        Zeros for users without interactions.
+        Users without interactions get zeros.
         """
         counts = self.counts(users)
-        _, places = positions(self.starts[users], counts)
+        _, places = list_positions(self.starts[users], counts)
         return embedding_bag(
             self.items.index_select(0, places), table, counts.cumsum(0) - counts, mode="sum"
         )

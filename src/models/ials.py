@@ -14,14 +14,14 @@ from tqdm import tqdm
 from src.data.interactions import Interactions
 from src.models.factorization import Factorization
 from src.models.history import History
-from src.models.ncf import Factors
+from src.models.recommender import Factors
 
 # Floats in a batch of padded histories, or of the matrices made from them
 FLOATS_PER_BATCH = 1 << 20
 
 
 class IALS(Factorization):
-    """Exact least squares, users and items by turns; every `fit` is one sweep over both.
+    """Implicit ALS: exact least squares for users and items in turn; a `fit` is one sweep.
 
     Minimizes, over all pairs and with s a user's and an item's factors multiplied,
 
@@ -52,13 +52,13 @@ class IALS(Factorization):
     def fit(self, train: Interactions) -> None:
         by_user, by_item = History(self.n_users), History(self.n_items)
         by_user.observe(train)
-        by_item.observe(transposed(train))
-        users = self._solved("users", by_user, self.item_factors.cpu())
-        items = self._solved("items", by_item, users)
+        by_item.observe(transpose(train))
+        users = self._solve("users", by_user, self.item_factors.cpu())
+        items = self._solve("items", by_item, users)
         self.store(user_factors=users, item_factors=items)
 
-    def _solved(self, name: str, history: History, fixed: Tensor) -> Tensor:
-        """The best factors of each row of `history` for the `fixed` ones of its columns."""
+    def _solve(self, name: str, history: History, fixed: Tensor) -> Tensor:
+        """Find the best factors of each row of `history` for the `fixed` ones of its columns."""
         n_fixed, width = fixed.shape
         of_all = self.unobserved_weight * (fixed.t() @ fixed)
         lengths = history.starts.diff()
@@ -66,7 +66,7 @@ class IALS(Factorization):
         ridge = self.regularization * ridge.pow(self.nu)
         padded = torch.cat([fixed, fixed.new_zeros(1, width)])
         solved = fixed.new_empty(len(lengths), width)
-        work = list(batches(lengths, width))
+        work = list(batch_rows(lengths, width))
         for rows, longest in tqdm(work, name, disable=None, leave=False):
             place = torch.arange(longest)
             absent = place >= lengths[rows, None]
@@ -79,13 +79,13 @@ class IALS(Factorization):
         return solved
 
 
-def transposed(data: Interactions) -> Interactions:
-    """Items in the place of users, and users in the place of items."""
+def transpose(data: Interactions) -> Interactions:
+    """Exchange users and items."""
     return Interactions(data.items, data.users, data.item_ids, data.user_ids)
 
 
-def batches(lengths: Tensor, width: int) -> Iterator[tuple[Tensor, int]]:
-    """Rows of like lengths, longest first, and the longest length of the batch."""
+def batch_rows(lengths: Tensor, width: int) -> Iterator[tuple[Tensor, int]]:
+    """Yield batches of rows of similar lengths, longest first, and each batch's longest length."""
     lengths, order = lengths.sort(descending=True, stable=True)
     start = 0
     while start < len(order):

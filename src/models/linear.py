@@ -1,21 +1,21 @@
-"""Linear item-to-item models: an item's interactions regressed on those of all others."""
+"""Linear item-to-item models: an item's interactions are regressed on those of all others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import psutil
 import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 from tqdm import tqdm
 
 from src.data.interactions import Interactions
-from src.data.sparse import interaction_matrix, products
+from src.data.sparse import interaction_matrix, multiply_in_blocks
 from src.errors import UserError
 from src.models.fitted import Fitted
 from src.models.history import History
 from src.models.item_to_item import ItemToItem
-from src.models.memory import require_memory
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -31,7 +31,7 @@ class EASE(Fitted):
     """
 
     item_weights: Tensor
-    """float [n_items, n_items], B of the paper: row j is what a j in the history adds."""
+    """float [n_items, n_items], B of the paper: item j in the history adds row j to the scores."""
 
     def __init__(
         self, n_users: int, n_items: int, regularization: Annotated[float, Gt(0)] = 1320.0
@@ -44,9 +44,9 @@ class EASE(Fitted):
     def fit(self, train: Interactions) -> None:
         require_matrices("ease", 3, self.n_items)
         self.history.observe(train)
-        gram = gram_matrix(interaction_matrix(train))
+        gram = compute_gram_matrix(interaction_matrix(train))
         gram.diagonal().add_(self.regularization)
-        inverse = inverted(gram, self.regularization)
+        inverse = invert(gram, self.regularization)
         # equation 8
         weights = inverse.div_(-inverse.diagonal())
         self.store(item_weights=weights.fill_diagonal_(0))
@@ -72,19 +72,19 @@ class SLIM(ItemToItem):
         penalty: Annotated[float, Gt(0)] = 5000.0,
         iterations: Annotated[int, Ge(1)] = 20,
     ) -> None:
-        """`penalty` is the method's rho: how fast the weights come to rest depends on it."""
+        """Take `penalty` as the method's rho, which decides how fast the weights converge."""
         super().__init__(n_users, n_items)
         self.l1, self.regularization = l1, regularization
         self.penalty, self.iterations = penalty, iterations
 
-    def item_weights(self, interactions: csr_matrix) -> csr_matrix:
+    def compute_item_weights(self, interactions: csr_matrix) -> csr_matrix:
         from scipy.sparse import csr_matrix
 
         require_matrices("slim", 6, self.n_items)
-        gram = gram_matrix(interactions)
+        gram = compute_gram_matrix(interactions)
         inverse = gram.clone()
         inverse.diagonal().add_(self.regularization + self.penalty)
-        inverse = inverted(inverse, self.regularization)
+        inverse = invert(inverse, self.regularization)
         free = inverse @ gram
         del gram  # six such matrices are enough
         # C of the paper, and Gamma / rho
@@ -101,7 +101,7 @@ class SLIM(ItemToItem):
 
 
 def require_matrices(name: str, n: int, n_items: int) -> None:
-    """Raises UserError when `n` dense item x item matrices exceed the free memory."""
+    """Refuse with UserError when `n` dense item x item matrices exceed the free memory."""
     require_memory(
         4 * n * n_items**2,
         f"model={name}: {n} matrices of {n_items} x {n_items}",
@@ -109,17 +109,37 @@ def require_matrices(name: str, n: int, n_items: int) -> None:
     )
 
 
-def gram_matrix(interactions: csr_matrix) -> Tensor:
-    """How many users each two items share, X^T X: float32 [n_items, n_items]."""
+def require_memory(n_bytes: int, what: str, instead: str) -> None:
+    """Refuse `what` with UserError when its peak of `n_bytes` exceeds the free memory.
+
+    `instead` says what the user can do.
+    """
+    free = psutil.virtual_memory().available
+    if n_bytes > free:
+        raise UserError(
+            f"{what} takes {_format_size(n_bytes)} of memory and {_format_size(free)} are free: "
+            f"{instead}"
+        )
+
+
+def _format_size(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:,.0f} MB"
+
+
+def compute_gram_matrix(interactions: csr_matrix) -> Tensor:
+    """Count the users that each two items share, X^T X: float32 [n_items, n_items]."""
     n_items = interactions.shape[1]
     gram = torch.empty(n_items, n_items)
-    for rows, block in products(interactions.T.tocsr(), interactions, "co-occurrences"):
+    for rows, block in multiply_in_blocks(interactions.T.tocsr(), interactions, "co-occurrences"):
         gram[rows] = torch.from_numpy(block)
     return gram
 
 
-def inverted(matrix: Tensor, regularization: float) -> Tensor:
-    """The inverse of a symmetric positive definite matrix, which is overwritten."""
+def invert(matrix: Tensor, regularization: float) -> Tensor:
+    """Invert a symmetric positive definite matrix, which is overwritten.
+
+    Raises UserError that names `regularization` when the matrix is not positive definite.
+    """
     try:
         torch.linalg.cholesky(matrix, out=matrix)
     except torch.linalg.LinAlgError as error:

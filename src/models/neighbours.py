@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.data.sparse import interaction_matrix, products
+from src.data.sparse import interaction_matrix, multiply_in_blocks
 from src.models.fitted import Fitted
 from src.models.history import History
 from src.models.item_to_item import ItemToItem, SparseRows
@@ -32,7 +32,7 @@ BM25_K1, BM25_B = 1.2, 0.75
 
 
 class ItemKNN(ItemToItem):
-    """An item's score is its similarity to the user's items, of its `topk` most similar ones.
+    """Item neighbours: a score sums the similarities to the user's items in the item's `topk`.
 
     Sarwar et al. 2001, with the similarities of Ferrari Dacrema et al. 2021.
     """
@@ -48,16 +48,16 @@ class ItemKNN(ItemToItem):
         super().__init__(n_users, n_items)
         self.topk, self.shrink, self.weighting = topk, shrink, weighting
 
-    def item_weights(self, interactions: csr_matrix) -> csr_matrix:
-        vectors = weighted(interactions.T.tocsr(), self.weighting)
-        return cosine_neighbours(vectors, self.topk, self.shrink)
+    def compute_item_weights(self, interactions: csr_matrix) -> csr_matrix:
+        vectors = weight_entries(interactions.T.tocsr(), self.weighting)
+        return find_cosine_neighbours(vectors, self.topk, self.shrink)
 
 
 class UserKNN(Fitted):
-    """A user's `topk` most similar users vote, by their similarity, for what they interacted with.
+    """User neighbours: the `topk` most similar users vote for their items, by similarity.
 
-    Resnick et al. 1994, with the similarities of Ferrari Dacrema et al. 2021. If `reverse`, those
-    vote who have the user among their own `topk`, as in that paper's code.
+    Resnick et al. 1994, with the similarities of Ferrari Dacrema et al. 2021. If `reverse`, the
+    voters are those who have the user among their own `topk`, as in that paper's code.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class UserKNN(Fitted):
 
     def fit(self, train: Interactions) -> None:
         self.history.observe(train)
-        vectors = weighted(interaction_matrix(train), self.weighting)
-        neighbours = cosine_neighbours(vectors, self.topk, self.shrink)
-        self.neighbours.take(neighbours.T.tocsr() if self.reverse else neighbours)
+        vectors = weight_entries(interaction_matrix(train), self.weighting)
+        neighbours = find_cosine_neighbours(vectors, self.topk, self.shrink)
+        self.neighbours.set_matrix(neighbours.T.tocsr() if self.reverse else neighbours)
 
     def score_all(self, users: Tensor) -> Tensor:
         chunks = users.split(max(1, NEIGHBOURS_PER_CHUNK // self.topk))
-        return torch.cat([self._votes(chunk) for chunk in chunks])
+        return torch.cat([self._sum_votes(chunk) for chunk in chunks])
 
-    def _votes(self, users: Tensor) -> Tensor:
-        rows, neighbours, similarities = self.neighbours.rows(users)
-        places, items = self.history.pairs(neighbours)
+    def _sum_votes(self, users: Tensor) -> Tensor:
+        rows, neighbours, similarities = self.neighbours.read_rows(users)
+        places, items = self.history.list_pairs(neighbours)
         votes = similarities.new_zeros(len(users) * self.n_items)
         # index_select: several times faster here than brackets
         votes.index_add_(
@@ -101,10 +101,10 @@ class UserKNN(Fitted):
 class RP3beta(ItemToItem):
     """Random walks of three steps, user-item-user-item, with popular ends penalized.
 
-    Paudel et al. 2017: each step's probability to the power `alpha`, and an item that is reached
-    divided by its number of interactions to the power `beta`. As in Ferrari Dacrema et al. 2021, of
-    the weights of the items reached from one the `topk` largest stay, scaled to sum to 1 if
-    `normalize`; of these, the `topk` largest of each item that is reached.
+    Paudel et al. 2017: each step's probability is raised to the power `alpha`, and the weight of an
+    item that is reached is divided by its number of interactions to the power `beta`. As in Ferrari
+    Dacrema et al. 2021, the `topk` largest weights stay of the items reached from an item, scaled
+    to sum to 1 if `normalize`, and then the `topk` largest ones of each item that is reached.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class RP3beta(ItemToItem):
         super().__init__(n_users, n_items)
         self.topk, self.alpha, self.beta, self.normalize = topk, alpha, beta, normalize
 
-    def item_weights(self, interactions: csr_matrix) -> csr_matrix:
+    def compute_item_weights(self, interactions: csr_matrix) -> csr_matrix:
         from sklearn.preprocessing import normalize
 
         to_items = normalize(interactions, norm="l1").power(self.alpha)
@@ -127,17 +127,19 @@ class RP3beta(ItemToItem):
         # those without interactions are never reached
         popularity = np.maximum(np.bincount(interactions.indices, minlength=self.n_items), 1)
         penalty = (popularity**-self.beta).astype(np.float32)
-        weights = largest(to_users, to_items, self.topk, lambda _, walks: walks * penalty)
+        weights = find_largest_products(
+            to_users, to_items, self.topk, lambda _, walks: walks * penalty
+        )
         if self.normalize:
             weights = normalize(weights, norm="l1")
-        return largest_of_rows(weights.T.tocsr(), self.topk)
+        return keep_largest_of_rows(weights.T.tocsr(), self.topk)
 
 
-def weighted(vectors: csr_matrix, weighting: Weighting) -> csr_matrix:
-    """A row for each of the things to compare; its entries weighted by what they tell of it.
+def weight_entries(vectors: csr_matrix, weighting: Weighting) -> csr_matrix:
+    """Weight the entries of the rows to compare by how much they tell about their row.
 
     tfidf: an entry of a column with n of the N rows counts log(N / (1 + n)) (Salton and Buckley
-    1988). bm25: in addition less in long rows (Robertson et al. 1995).
+    1988). bm25: in addition it counts less in long rows (Robertson et al. 1995).
     """
     if weighting == "none":
         return vectors
@@ -154,23 +156,23 @@ def weighted(vectors: csr_matrix, weighting: Weighting) -> csr_matrix:
     return changed
 
 
-def cosine_neighbours(vectors: csr_matrix, topk: int, shrink: float) -> csr_matrix:
-    """The `topk` most similar rows of each row: a . b / (|a| |b| + shrink), sparse [n, n].
+def find_cosine_neighbours(vectors: csr_matrix, topk: int, shrink: float) -> csr_matrix:
+    """Find the `topk` most similar rows of each row: a . b / (|a| |b| + shrink), sparse [n, n].
 
     Shrinkage favours similarities that rest on many interactions.
     """
     norms = np.sqrt(vectors.multiply(vectors).sum(1).A1)
 
-    def similarities(rows: slice, dots: Block) -> Block:
+    def compute_similarities(rows: slice, dots: Block) -> Block:
         lengths = norms[rows, None] * norms
         # empty rows would divide by zero without shrinkage
         return dots / np.maximum(lengths + shrink, np.finfo(np.float32).tiny)
 
-    return largest(vectors, vectors.T.tocsr(), topk, similarities)
+    return find_largest_products(vectors, vectors.T.tocsr(), topk, compute_similarities)
 
 
-def largest_of_rows(matrix: csr_matrix, topk: int) -> csr_matrix:
-    """The `topk` largest entries of each row, of equal ones the first."""
+def keep_largest_of_rows(matrix: csr_matrix, topk: int) -> csr_matrix:
+    """Keep the `topk` largest entries of each row, and the first among equal ones."""
     from scipy.sparse import csr_matrix
 
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -179,18 +181,18 @@ def largest_of_rows(matrix: csr_matrix, topk: int) -> csr_matrix:
     return csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
 
 
-def largest(
+def find_largest_products(
     left: csr_matrix, right: csr_matrix, topk: int, change: Callable[[slice, Block], Block]
 ) -> csr_matrix:
-    """The `topk` largest positive entries of each row of `left @ right`, off the diagonal.
+    """Find the `topk` largest positive entries of each row of `left @ right`, off the diagonal.
 
-    `change` makes of some rows, and the product's block [rows, n], the entries to compare.
+    `change` turns the rows and the product's block [rows, n] into the entries to compare.
     """
     from scipy.sparse import csr_matrix
 
     n = left.shape[0]
     found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for rows, block in products(left, right, "neighbours"):
+    for rows, block in multiply_in_blocks(left, right, "neighbours"):
         entries = torch.from_numpy(change(rows, block))
         entries.diagonal(rows.start).zero_()
         values, columns = entries.topk(min(topk, n))

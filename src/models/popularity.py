@@ -1,4 +1,4 @@
-"""What to compare with: recommendations that know no taste."""
+"""Baselines whose recommendations know nothing of a user's taste."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from src.models.fitted import Fitted
 
 
 class ItemPop(Fitted):
-    """Most popular: an item's score is its number of training interactions."""
+    """Most popular items: an item's score is its number of training interactions."""
 
     counts: Tensor
     """float [n_items]"""
@@ -29,7 +29,7 @@ class ItemPop(Fitted):
 
 
 class Random(Fitted):
-    """Scores as if drawn uniformly from [0, 1): a hash of the run's seed, the user and the item.
+    """Random scores, as if uniform in [0, 1): a hash of the run's seed, the user and the item.
 
     A pair keeps its score, and no table of all pairs is needed.
     """
@@ -45,13 +45,13 @@ class Random(Fitted):
         self.store(seed=torch.randint(1 << 32, ()))
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        hashed = _mixed(_mixed(_mixed(self.seed) ^ users) ^ items)
+        hashed = _mix(_mix(_mix(self.seed) ^ users) ^ items)
         # the upper 24 bits: all that a float32 can tell apart
         return (hashed >> 8) / (1 << 24)
 
 
-def _mixed(words: Tensor) -> Tensor:
-    """MurmurHash3's final mix of 32-bit words, which are held in int64 (Appleby 2011)."""
+def _mix(words: Tensor) -> Tensor:
+    """Apply MurmurHash3's final mix to 32-bit words, which are held in int64 (Appleby 2011)."""
     # a product's lower 32 bits are right even where 64 bits overflow
     words = ((words ^ (words >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
     words = ((words ^ (words >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF

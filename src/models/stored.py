@@ -1,4 +1,4 @@
-"""State that is learned from data without gradients."""
+"""Modules with state that is learned from data without gradients."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Stored(nn.Module):
-    """Buffers whose shapes follow from the data: loading gives them those of the checkpoint."""
+    """A module with buffers shaped by the data: loading takes the shapes of the checkpoint."""
 
     def store(self, **tensors: Tensor) -> None:
-        """Sets buffers, which are saved with the weights and move with the module."""
+        """Set buffers, which are saved with the weights and move with the module."""
         for name, tensor in tensors.items():
             known = self._buffers.get(name)
             self.register_buffer(name, tensor if known is None else tensor.to(known.device))

@@ -9,8 +9,8 @@ from annotated_types import Ge, MinLen
 from torch import Tensor, nn
 
 from src.models.embedded import Embedded
-from src.models.embedding_table import Table
-from src.models.ncf import Dropout, Factors, Layers
+from src.models.embedding_table import EmbeddingTable
+from src.models.recommender import Dropout, Factors, Layers
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -25,9 +25,9 @@ Activation = Literal["relu", "gelu", "tanh", "sigmoid", "leaky-relu"]
 class GeneralNCF(Embedded):
     """The general framework (He et al. 2017, equation 4) as small ports of the paper write it.
 
-    Embeddings of out_size * 2^(num_layers - 1), side by side through `num_layers` layers that each
-    halve the width, down to `out_size`; unlike in `MLP` dropout comes *before* each layer, so that
-    the embeddings are dropped too and the last hidden layer is not.
+    Embeddings of out_size * 2^(num_layers - 1) columns go side by side through `num_layers` layers
+    that each halve the width, down to `out_size`. Unlike in `MLP`, dropout comes *before* each
+    layer, so that the embeddings are dropped too and the last hidden layer is not.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class GeneralNCF(Embedded):
     ) -> None:
         super().__init__(n_users, n_items)
         width = out_size * 2**num_layers
-        self.table = Table(n_users + n_items, width // 2)
+        self.table = EmbeddingTable(n_users + n_items, width // 2)
         nn.init.normal_(self.table.weight, std=0.01)
         layers: list[nn.Module] = []
         while width > out_size:
@@ -76,7 +76,7 @@ class RecoHutNCF(Embedded):
     ) -> None:
         super().__init__(n_users, n_items)
         # a row: the columns of GMF, then those of the tower
-        self.table = Table(n_users + n_items, 2 * factors)
+        self.table = EmbeddingTable(n_users + n_items, 2 * factors)
         nn.init.normal_(self.table.weight, std=0.05)  # Keras' random_normal
         layers: list[nn.Module] = []
         width = 2 * factors

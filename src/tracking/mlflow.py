@@ -15,7 +15,7 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
-from src.tracking.store import client_of, embedded, first_line, trouble
+from src.tracking.store import client_of, embedded, first_line, store_errors
 from src.tracking.tracker import Tracker, flatten
 from src.tracking.views import TAG, View, as_tag
 
@@ -52,7 +52,7 @@ class MLflowTracker(Tracker):
             self.run_id = _continued(self.client, experiment_id, continuing)
             if self.run_id is None:
                 self.run_id = self.client.create_run(experiment_id, run_name=run_name).info.run_id
-        except trouble() as error:
+        except store_errors() as error:
             raise UserError(
                 f"tracking.uri={uri} can't be used: {first_line(error)}; "
                 "give another, or tracking=none"
@@ -129,7 +129,7 @@ class MLflowTracker(Tracker):
         """A store that fails once the run is under way costs the record, not the run."""
         try:
             yield
-        except trouble() as error:
+        except store_errors() as error:
             if not self.incomplete:
                 log.warning(
                     "%s: the record in %s is incomplete; the output folder has everything",
@@ -202,7 +202,7 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
         if not runs:
             return None
         client.log_artifact(runs[0].info.run_id, str(file))
-    except trouble() as error:
+    except store_errors() as error:
         raise UserError(
             f"{uri} can't be used: {first_line(error)}; {file} is not in the run's record"
         ) from error

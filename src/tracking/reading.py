@@ -1,4 +1,4 @@
-"""Runs read back from MLflow, for comparing them."""
+"""Reading runs back from MLflow, to compare them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from src.errors import UserError, did_you_mean
-from src.tracking.store import client_of, embedded, first_line, trouble
+from src.tracking.store import client_of, embedded, first_line, store_errors
 
 SHORTEST_PREFIX = 8
 RUNS_PER_CALL = 1000
@@ -26,7 +26,7 @@ PARENT = "mlflow.parentRunId"
 
 @dataclass(frozen=True)
 class Record:
-    """What MLflow knows of a run, but its files."""
+    """The facts that MLflow has about a run, without its files."""
 
     run_id: str
     name: str
@@ -44,43 +44,43 @@ class Reader:
     """The runs of one store. Every method raises UserError when the store can't be read."""
 
     def __init__(self, uri: str) -> None:
-        """Raises UserError when there is no store at `uri`."""
+        """Open the store at `uri`. Raises UserError when there is none."""
         database = embedded(uri)
         if database is not None and not database.is_file():
             raise UserError(f"no runs yet: {database} is not there (tracking.uri={uri})")
         self.uri = uri
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with self._asking():
+        with self._raise_user_errors():
             self._client = client_of(uri)
         # asked for now, so that a store that can't be read is told at once
-        self._experiments  # noqa: B018
+        self._experiment_ids  # noqa: B018
 
     def runs(self, ids: Sequence[str]) -> list[Record]:
-        """Those of the ids, in their order and each once. Prefixes of 8 characters or more do.
+        """Return the runs with these ids, or prefixes of 8 characters or more, in order, each once.
 
         Raises UserError when there is no such run, or more than one.
         """
-        found = (self._run(run_id) for run_id in ids)
+        found = (self._find_run(run_id) for run_id in ids)
         return list({record.run_id: record for record in found}.values())
 
     def sweep(self, name: str) -> list[Record]:
-        """The runs that the sweep called `name`, or whose parent run has that id, stands for.
+        """Return the runs of the sweep that is called `name`, or whose parent run has that id.
 
-        Each job's latest run, finished ones first; none of pre-training. Raises UserError when
-        there is no such sweep.
+        These are each job's latest finished run, or else its latest, without pre-training. Raises
+        UserError when there is no such sweep.
         """
-        children = self._search(f"tags.`{PARENT}` = '{self.parent(name).run_id}'")
-        return _comparable(children)
+        children = self._search_runs(f"tags.`{PARENT}` = '{self.parent(name).run_id}'")
+        return _select_comparable(children)
 
     def experiment(self, name: str) -> list[Record]:
-        """The runs of an experiment, as `sweep` chooses them. Raises UserError without any such."""
-        if name not in self._experiments:
-            hint, known = did_you_mean(name, self._experiments), self.experiments()
-            raise UserError(f"no experiment {name}{hint} (in {self.uri}: {_listed(known)})")
-        return _comparable(self._search("", [self._experiments[name]]))
+        """Return an experiment's runs, chosen as by `sweep`. Raises UserError if it is unknown."""
+        if name not in self._experiment_ids:
+            hint, known = did_you_mean(name, self._experiment_ids), self.experiments()
+            raise UserError(f"no experiment {name}{hint} (in {self.uri}: {_list_names(known)})")
+        return _select_comparable(self._search_runs("", [self._experiment_ids[name]]))
 
     def parent(self, name: str) -> Record:
-        """The sweep's own run, by name or id; the latest where several have the name.
+        """Return the sweep's own run, by name or id; the latest where several have the name.
 
         Raises UserError when there is none.
         """
@@ -90,21 +90,23 @@ class Reader:
                 return parent
         names = list(dict.fromkeys(parent.name for parent in parents))
         raise UserError(
-            f"no sweep {name}{did_you_mean(name, names)} (in {self.uri}: {_listed(names)})"
+            f"no sweep {name}{did_you_mean(name, names)} (in {self.uri}: {_list_names(names)})"
         )
 
     def sweeps(self) -> list[Record]:
-        """The parent runs of all sweeps and tunings, latest first."""
-        return self._search("tags.kind != ''")
+        """Return the parent runs of all sweeps and tunings, latest first."""
+        return self._search_runs("tags.kind != ''")
 
     def experiments(self) -> list[str]:
-        """The names of all experiments with runs that can be compared."""
-        return [name for name, key in self._experiments.items() if self._search("", [key], 1)]
+        """List the names of all experiments with runs that can be compared."""
+        return [
+            name for name, key in self._experiment_ids.items() if self._search_runs("", [key], 1)
+        ]
 
     def table(self, record: Record, file: str) -> pd.DataFrame | None:
-        """An artifact .csv or .parquet of the run, such as "per_user.parquet"; None if absent."""
+        """Read a .csv or .parquet artifact of the run, as "per_user.parquet"; None if absent."""
         folder = str(PurePosixPath(file).parent)
-        with self._asking():
+        with self._raise_user_errors():
             files = self._client.list_artifacts(record.run_id, None if folder == "." else folder)
             if file not in {known.path for known in files}:
                 return None
@@ -113,16 +115,18 @@ class Reader:
                 return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
     @cached_property
-    def _experiments(self) -> dict[str, str]:
-        """Ids by name."""
-        with self._asking():
+    def _experiment_ids(self) -> dict[str, str]:
+        """The ids of all experiments, by name."""
+        with self._raise_user_errors():
             return {known.name: known.experiment_id for known in self._client.search_experiments()}
 
-    def _run(self, run_id: str) -> Record:
+    def _find_run(self, run_id: str) -> Record:
         if len(run_id) < SHORTEST_PREFIX:
             raise UserError(f"runs={run_id}: at least {SHORTEST_PREFIX} characters of a run's id")
         # the filter's own language has no way to quote a quotation mark
-        searched = self._search(f"attributes.run_id LIKE '{run_id}%'") if run_id.isalnum() else []
+        searched = (
+            self._search_runs(f"attributes.run_id LIKE '{run_id}%'") if run_id.isalnum() else []
+        )
         found = [record for record in searched if record.run_id.startswith(run_id)]
         if len(found) != 1:
             several = ", ".join(record.run_id for record in found)
@@ -130,35 +134,35 @@ class Reader:
             raise UserError(f"{problem} in {self.uri}; make dashboard lists the runs")
         return found[0]
 
-    def _search(
+    def _search_runs(
         self, wanted: str, experiments: Iterable[str] | None = None, most: int | None = None
     ) -> list[Record]:
-        """Records of the runs that match, in the given experiments or all, latest first."""
-        keys = list(self._experiments.values() if experiments is None else experiments)
+        """Return the runs that match, in the given experiments or in all, latest first."""
+        keys = list(self._experiment_ids.values() if experiments is None else experiments)
         found: list[Record] = []
         token = None
-        with self._asking():
+        with self._raise_user_errors():
             while True:
                 page = self._client.search_runs(
                     keys, wanted, max_results=most or RUNS_PER_CALL, page_token=token
                 )
-                found += map(_record, page)
+                found += map(_make_record, page)
                 token = page.token
                 if not token or most:
                     return sorted(found, key=lambda record: record.started, reverse=True)
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _raise_user_errors(self) -> Iterator[None]:
         try:
             yield
-        except trouble() as error:
+        except store_errors() as error:
             raise UserError(
                 f"tracking.uri={self.uri} can't be read: {first_line(error)}"
             ) from error
 
 
-def _comparable(found: Iterable[Record]) -> list[Record]:
-    """Without pre-training stages and sweeps' own runs, each job once; latest first.
+def _select_comparable(found: Iterable[Record]) -> list[Record]:
+    """Select runs without pre-training stages and sweeps' own runs, each job once; latest first.
 
     A job that ran twice is represented by its latest finished run, else by its latest.
     """
@@ -172,24 +176,24 @@ def _comparable(found: Iterable[Record]) -> list[Record]:
     return sorted(kept.values(), key=lambda record: record.started, reverse=True)
 
 
-def _record(run: Any) -> Record:
-    """Of MLflow's own `Run`."""
+def _make_record(run: Any) -> Record:
+    """Make a record of MLflow's own `Run`."""
     return Record(
         run_id=run.info.run_id,
         name=run.info.run_name,
         status=run.info.status,
         params=dict(run.data.params),
-        metrics=_named(run.data.metrics),
+        metrics=_restore_names(run.data.metrics),
         tags=dict(run.data.tags),
         started=run.info.start_time,
     )
 
 
-def _named(metrics: Mapping[str, float]) -> dict[str, float]:
-    """With the @ that MLflow allows in no name."""
+def _restore_names(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Restore the @ in the names of metrics, which MLflow does not allow."""
     return {name.replace("_at_", "@"): value for name, value in metrics.items()}
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return (", ".join(names[:NAMED]) or "none") + more

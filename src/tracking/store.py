@@ -1,4 +1,4 @@
-"""MLflow's stores: opening them, and what they raise."""
+"""MLflow's stores: opening them, and the errors that they raise."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from src.config.startup import importing
 SQLITE = "sqlite:///"
 
 
-def trouble() -> tuple[type[Exception], ...]:
-    """What a store that can't be reached or written raises."""
+def store_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that a store raises when it can't be reached or written."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,12 +22,12 @@ def trouble() -> tuple[type[Exception], ...]:
 
 
 def embedded(uri: str) -> Path | None:
-    """The file of an embedded database; None for any other store."""
+    """Return the file of an embedded database; None for any other store."""
     return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def client_of(uri: str) -> Any:
-    """MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
+    """Return MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     if uri.startswith("http"):
@@ -41,4 +41,5 @@ def client_of(uri: str) -> Any:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of the error's message, or its type when there is no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

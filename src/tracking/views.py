@@ -1,4 +1,4 @@
-"""Saved views of MLflow's pages: runs by a name, with their numbers and their curves."""
+"""Saved views of MLflow's pages: named tables of runs, with their numbers and their curves."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 260, 110, 170  # pixels
 
 @dataclass(frozen=True)
 class View:
-    """Which runs the table shows, in which columns and order."""
+    """A choice of the runs that the table shows, with its columns and its order."""
 
     name: str
     condition: str
-    """In MLflow's language: `tags.sweep = "grid"`."""
+    """A filter in MLflow's language, as `tags.sweep = "grid"`."""
     params: Sequence[str]
     metrics: Sequence[str]
-    """By their own names, "test/hr@10"; what is "best/val/..." has curves named val/..."""
+    """Metrics by their own names, as "test/hr@10"; the curves of "best/val/..." are "val/..."."""
     order: str
     ascending: bool
 
 
 def as_tag(view: View) -> str:
-    """What MLflow's pages (3.17) keep of a view that a person saves there."""
+    """Return the text that MLflow's pages (3.17) keep of a view that a person saves there."""
     params = [f"params.`{param}`" for param in view.params]
     metrics = [f"metrics.`{metric}`".replace("@", "_at_") for metric in view.metrics]
     widths = {

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from src.data.interactions import Interactions
 from src.data.splitting import (
     Split,
-    by_global_time,
-    by_ratio,
     hold_out_validation,
     leave_one_out,
+    split_by_global_time,
+    split_by_ratio,
 )
 from src.errors import UserError
 from tests.data import fakes
@@ -174,7 +174,7 @@ def test_hold_out_is_whole(train: Interactions, tested: set[int]) -> None:
 
 def test_ratio_takes_a_share_of_each_user_rounded_down() -> None:
     data = interactions([0] * 10 + [1] * 19 + [2] * 4)
-    split = by_ratio(data, test_ratio=0.2, validation_ratio=0.1, seed=0)
+    split = split_by_ratio(data, test_ratio=0.2, validation_ratio=0.1, seed=0)
     assert np.bincount(split.test.users, minlength=3).tolist() == [2, 3, 0]
     assert np.bincount(split.validation.users, minlength=3).tolist() == [1, 1, 0]
     assert np.bincount(split.train.users, minlength=3).tolist() == [7, 15, 4]
@@ -182,15 +182,15 @@ def test_ratio_takes_a_share_of_each_user_rounded_down() -> None:
 
 def test_ratio_is_fixed_by_the_seed() -> None:
     data = interactions([0, 1] * 20)
-    first = rows(by_ratio(data, 0.2, 0.1, seed=1))
-    assert rows(by_ratio(data, 0.2, 0.1, seed=1)) == first
-    assert rows(by_ratio(data, 0.2, 0.1, seed=2)) != first
+    first = rows(split_by_ratio(data, 0.2, 0.1, seed=1))
+    assert rows(split_by_ratio(data, 0.2, 0.1, seed=1)) == first
+    assert rows(split_by_ratio(data, 0.2, 0.1, seed=2)) != first
 
 
 @given(user_lists, st.floats(0.01, 0.6), st.floats(0, 0.39))
 def test_ratio_is_whole(users: list[int], test_ratio: float, validation_ratio: float) -> None:
     data = interactions(users)
-    split = by_ratio(data, test_ratio, validation_ratio, seed=0)
+    split = split_by_ratio(data, test_ratio, validation_ratio, seed=0)
     assert_whole(split, data)
     if validation_ratio == 0:
         assert not len(split.validation)
@@ -201,13 +201,13 @@ def test_ratio_is_whole(users: list[int], test_ratio: float, validation_ratio: f
 
 def test_global_time_cuts_at_two_points() -> None:
     data = interactions([0, 1] * 5, times=[10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
-    split = by_global_time(data, test_ratio=0.2, validation_ratio=0.1)
+    split = split_by_global_time(data, test_ratio=0.2, validation_ratio=0.1)
     assert rows(split) == ([3, 4, 5, 6, 7, 8, 9], [2], [0, 1])
 
 
 def test_global_time_does_not_tear_an_instant_apart() -> None:
     data = interactions([0] * 10, times=[1, 2, 3, 4, 5, 5, 5, 8, 8, 9])
-    split = by_global_time(data, test_ratio=0.2, validation_ratio=0.3)
+    split = split_by_global_time(data, test_ratio=0.2, validation_ratio=0.3)
     # the cuts fall inside the fives and the eights, which go to the earlier part
     assert rows(split) == ([0, 1, 2, 3, 4, 5, 6], [7, 8], [9])
 
@@ -217,7 +217,7 @@ def test_global_time_drops_held_out_users_who_are_not_in_training(
 ) -> None:
     data = interactions([0, 0, 0, 0, 0, 0, 0, 1, 0, 1], times=list(range(10)))
     with caplog.at_level("INFO"):
-        split = by_global_time(data, test_ratio=0.2, validation_ratio=0.1)
+        split = split_by_global_time(data, test_ratio=0.2, validation_ratio=0.1)
     assert rows(split) == ([0, 1, 2, 3, 4, 5, 6], [], [8])
     assert "2 late interactions of 1 users without training" in caplog.text
 
@@ -226,7 +226,7 @@ def test_global_time_drops_held_out_users_who_are_not_in_training(
 def test_global_time_has_no_leak(
     data: Interactions, test_ratio: float, validation_ratio: float
 ) -> None:
-    split = by_global_time(data, test_ratio, validation_ratio)
+    split = split_by_global_time(data, test_ratio, validation_ratio)
     assert_users_are_trained(split)
     assert data.timestamps is not None
     train, held, test = ({int(data.timestamps[row]) for row in part} for part in rows(split))
@@ -243,7 +243,7 @@ def test_global_time_has_no_leak(
 
 def test_global_time_needs_times() -> None:
     with pytest.raises(UserError, match="needs timestamps"):
-        by_global_time(interactions([0, 0]), 0.1, 0.1)
+        split_by_global_time(interactions([0, 0]), 0.1, 0.1)
 
 
 def test_validation_can_be_given_back_to_training() -> None:

@@ -202,5 +202,8 @@ def test_derived_seeds_differ_in_every_key() -> None:
 
 def test_shuffling_and_negatives_have_independent_random_numbers() -> None:
     stream = make_stream()
-    seeds = {stream._generator(5).initial_seed(), stream._generator(5, 0, 0).initial_seed()}
+    seeds = {
+        stream._make_generator(5).initial_seed(),
+        stream._make_generator(5, 0, 0).initial_seed(),
+    }
     assert len(seeds) == 2

@@ -68,14 +68,16 @@ def test_the_points_of_a_user_are_its_unseen_items_in_order() -> None:
     assert unseen.mass.tolist() == [3, 5, 1, 0]
     users = torch.tensor([0, 1, 2])
     points = torch.tensor([[0, 1, 2], [0, 2, 4], [0, 0, 0]])
-    assert unseen.at(users, points).tolist() == [[0, 2, 4], [0, 2, 4], [3, 3, 3]]
+    assert unseen.find_items_at(users, points).tolist() == [[0, 2, 4], [0, 2, 4], [3, 3, 3]]
 
 
 def test_an_item_of_mass_two_has_two_points() -> None:
     unseen = unseen_of([{0, 2}, {1}], n_items=4, mass=[5, 2, 9, 1])
     assert unseen.mass.tolist() == [3, 15]
-    assert unseen.at(torch.tensor([0]), torch.arange(3)[None]).tolist() == [[1, 1, 3]]
-    assert unseen.at(torch.tensor([1]), torch.tensor([[4, 5, 13, 14]])).tolist() == [[0, 2, 2, 3]]
+    assert unseen.find_items_at(torch.tensor([0]), torch.arange(3)[None]).tolist() == [[1, 1, 3]]
+    assert unseen.find_items_at(torch.tensor([1]), torch.tensor([[4, 5, 13, 14]])).tolist() == [
+        [0, 2, 2, 3]
+    ]
 
 
 @given(seen_sets(), st.integers(1, 3))
@@ -87,7 +89,7 @@ def test_points_map_one_to_one_onto_the_complement(
     for user, items in enumerate(seen):
         complement = sorted(set(range(n_items)) - items)
         points = torch.arange(int(unseen.mass[user]))[None]
-        assert unseen.at(torch.tensor([user]), points).tolist() == [complement]
+        assert unseen.find_items_at(torch.tensor([user]), points).tolist() == [complement]
 
 
 @given(seen_sets(), st.lists(st.integers(1, 5), min_size=7, max_size=7), st.integers(1, 3))
@@ -99,7 +101,7 @@ def test_each_unseen_item_has_as_many_points_as_its_mass(
     for user, items in enumerate(seen):
         expected = {item: mass[item] for item in range(n_items) if item not in items}
         points = torch.arange(int(unseen.mass[user]))[None]
-        assert Counter(unseen.at(torch.tensor([user]), points)[0].tolist()) == expected
+        assert Counter(unseen.find_items_at(torch.tensor([user]), points)[0].tolist()) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from src.evaluation.estimates import GAMMA, correction, estimates, sampled_ranks
+from src.evaluation.estimates import (
+    GAMMA,
+    compute_correction,
+    compute_sampled_rank_chances,
+    estimates,
+)
 from src.evaluation.metrics import metrics_at
 
 KS = [1, 5, 10]
@@ -34,7 +39,7 @@ def estimate(name: str, rank: int, n_sampled: int, n_unseen: int) -> float:
 
 def test_two_of_four_negatives() -> None:
     np.testing.assert_allclose(
-        sampled_ranks(5, n_sampled=2, n_unseen=4),
+        compute_sampled_rank_chances(5, n_sampled=2, n_unseen=4),
         np.array([[6, 0, 0], [3, 3, 0], [1, 4, 1], [0, 3, 3], [0, 0, 6]]) / 6,
         atol=1e-15,
     )
@@ -44,7 +49,7 @@ def test_two_of_four_negatives() -> None:
 @given(sizes)
 def test_sampled_ranks_are_hypergeometric(size: tuple[int, int]) -> None:
     n, n_unseen = size
-    found = sampled_ranks(n_unseen + 1, n, n_unseen)
+    found = compute_sampled_rank_chances(n_unseen + 1, n, n_unseen)
     ranks = np.arange(n_unseen + 1)
     expected = hypergeom.pmf(np.arange(n + 1), n_unseen, ranks[:, None], n)
     np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -56,7 +61,7 @@ def test_sampled_ranks_are_hypergeometric(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("n", "n_unseen"), [(99, 3700), (99, 100), (5, 100_000)])
 def test_the_first_ranks_of_larger_samples(n: int, n_unseen: int) -> None:
     expected = hypergeom.pmf(np.arange(20), n_unseen, np.arange(20)[:, None], n)
-    found = sampled_ranks(20, n, n_unseen)
+    found = compute_sampled_rank_chances(20, n, n_unseen)
     np.testing.assert_allclose(found, expected[:, : n + 1], rtol=1e-9, atol=1e-15)
 
 
@@ -72,7 +77,7 @@ def test_the_expected_estimate_of_the_rank_is_the_rank(size: tuple[int, int]) ->
     # the reciprocal rank, without a cut-off, tells the estimate
     name, far = f"unbiased-rank/mrr@{n_unseen + 1}", [n_unseen + 1]
     found = estimates(torch.from_numpy(sampled), *counts, ks=far)[name].numpy()
-    expected = sampled_ranks(n_unseen + 1, n, n_unseen) @ (1 / found)
+    expected = compute_sampled_rank_chances(n_unseen + 1, n, n_unseen) @ (1 / found)
     np.testing.assert_allclose(expected, np.arange(1, n_unseen + 2), rtol=1e-10)
 
 
@@ -105,7 +110,7 @@ def test_one_of_two_negatives() -> None:
     [[5.01, 0.99], [0.99, 5.01]] g = (4, 0).
     """
     expected = np.array([5.01, -0.99]) * 4 / (5.01**2 - 0.99**2)
-    found = correction(metrics_of(3)[:, :1], n_sampled=1, n_unseen=2)
+    found = compute_correction(metrics_of(3)[:, :1], n_sampled=1, n_unseen=2)
     np.testing.assert_allclose(found[:, 0], expected, atol=1e-14)
 
 
@@ -113,26 +118,26 @@ def test_one_of_two_negatives() -> None:
 @given(sizes)
 def test_the_minimum_is_the_formula_s(size: tuple[int, int]) -> None:
     n, n_unseen = size
-    found = correction(metrics_of(max(KS)), n, n_unseen)
+    found = compute_correction(metrics_of(max(KS)), n, n_unseen)
     np.testing.assert_allclose(found, by_definition(n, n_unseen), atol=1e-10)
 
 
 @pytest.mark.parametrize(("n", "n_unseen"), [(99, 700), (98, 99), (99, 101)])
 def test_the_formula_at_the_sizes_in_use(n: int, n_unseen: int) -> None:
-    found = correction(metrics_of(max(KS)), n, n_unseen)
+    found = compute_correction(metrics_of(max(KS)), n, n_unseen)
     np.testing.assert_allclose(found, by_definition(n, n_unseen), atol=1e-11)
 
 
 def test_no_other_estimate_has_a_smaller_error() -> None:
     n, n_unseen = 4, 9
-    chances, true = sampled_ranks(10, n, n_unseen), metrics_of(n_unseen + 1)
+    chances, true = compute_sampled_rank_chances(10, n, n_unseen), metrics_of(n_unseen + 1)
 
     def error(estimate: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = chances @ estimate
         variance = chances @ estimate**2 - mean**2
         return ((mean - true) ** 2 + GAMMA * variance).sum(0)
 
-    best = correction(true, n, n_unseen)
+    best = compute_correction(true, n, n_unseen)
     for place in range(n + 1):
         for step in (-1e-3, 1e-3):
             other = best.copy()
@@ -143,7 +148,7 @@ def test_no_other_estimate_has_a_smaller_error() -> None:
 @pytest.mark.parametrize(("n", "n_unseen"), [(99, 3700), (99, 1400), (20, 50), (3, 1000)])
 def test_right_on_average_when_every_rank_is_as_likely(n: int, n_unseen: int) -> None:
     """Exactly: sampled ranks are as likely as each other, too."""
-    found = correction(metrics_of(max(KS)), n, n_unseen)
+    found = compute_correction(metrics_of(max(KS)), n, n_unseen)
     np.testing.assert_allclose(found.mean(0), metrics_of(n_unseen + 1).mean(0), atol=1e-13)
 
 
@@ -165,11 +170,11 @@ def test_a_simulation() -> None:
 def test_closer_than_the_raw_metric_when_ranks_are_mostly_good() -> None:
     """As a model's are, and not as the estimate supposes: the chance of rank r is about 1 / r."""
     n, n_unseen = 99, 2000
-    chances = sampled_ranks(n_unseen + 1, n, n_unseen)
+    chances = compute_sampled_rank_chances(n_unseen + 1, n, n_unseen)
     prior = 1 / np.arange(1, n_unseen + 2)
     prior /= prior.sum()
     true = prior @ metrics_of(n_unseen + 1)
-    found = prior @ chances @ correction(metrics_of(max(KS)), n, n_unseen)
+    found = prior @ chances @ compute_correction(metrics_of(max(KS)), n, n_unseen)
     raw = prior @ chances @ metrics_of(n + 1)
     assert (abs(found - true) < 0.7 * abs(raw - true)).all()
 

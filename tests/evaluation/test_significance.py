@@ -1,52 +1,56 @@
-"""Paired tests against values worked out by hand."""
+"""Paired tests against values computed by hand."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from src.evaluation.significance import (
-    LEVEL,
-    compare,
-    holm,
-    paired_bootstrap,
-    resamples_for,
-    wilcoxon,
-)
+from src.evaluation.significance import LEVEL, compare, holm, resamples_for, wilcoxon
 
 PAIRED = st.lists(
     st.tuples(st.floats(0, 1, width=16), st.floats(0, 1, width=16)), min_size=2, max_size=30
 )
 
 
+def compare_pair(a: np.ndarray, b: np.ndarray) -> pd.Series[Any]:
+    """Return the only row of the comparison of two models' values [U]."""
+    table = compare({"a": a, "b": b})
+    assert len(table) == 1
+    return table.iloc[0]
+
+
 def test_bootstrap_of_two_users() -> None:
     # resampled differences are 0, 1/2 and 1 with probabilities 1/4, 1/2 and 1/4; d = 1/2
-    found = paired_bootstrap(np.array([1.0, 1.0]), np.array([0.0, 1.0]))
-    assert (found.difference, found.low, found.high) == (0.5, 0.0, 1.0)
-    assert found.p == pytest.approx(0.5, abs=0.02)
+    found = compare_pair(np.array([1.0, 1.0]), np.array([0.0, 1.0]))
+    assert (found["difference"], found["low"], found["high"]) == (0.5, 0.0, 1.0)
+    assert found["bootstrap_p"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_bootstrap_where_all_users_differ_alike() -> None:
     a = np.array([0.3, 0.9, 0.5])
-    found = paired_bootstrap(a, a - 0.25, resamples=99)
-    assert found.p == 1 / 100
-    assert (found.low, found.high) == pytest.approx((0.25, 0.25))
+    found = compare_pair(a, a - 0.25)
+    assert found["bootstrap_p"] == 1 / 10_001
+    assert (found["low"], found["high"]) == pytest.approx((0.25, 0.25))
 
 
 def test_bootstrap_of_equals() -> None:
     same = np.array([0.1, 0.7, 0.2])
-    assert paired_bootstrap(same, same, resamples=50).p == 1
+    assert compare_pair(same, same)["bootstrap_p"] == 1
 
 
 def test_bootstrap_agrees_with_the_normal_approximation() -> None:
     differences = np.random.default_rng(0).normal(0.05, 1, 2000)
-    found = paired_bootstrap(differences, np.zeros(2000))
+    found = compare_pair(differences, np.zeros(2000))
     error = differences.std() / np.sqrt(2000)
-    assert found.p == pytest.approx(2 * norm.sf(differences.mean() / error), abs=0.02)
-    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.05)
+    expected = 2 * norm.sf(differences.mean() / error)
+    assert found["bootstrap_p"] == pytest.approx(expected, abs=0.02)
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * error, rel=0.05)
 
 
 def test_wilcoxon_by_hand() -> None:
@@ -80,10 +84,10 @@ def test_holm_by_hand() -> None:
 @given(PAIRED)
 def test_turning_a_pair_around(pairs: list[tuple[float, float]]) -> None:
     a, b = np.array(pairs).T
-    one, other = paired_bootstrap(a, b, 200), paired_bootstrap(b, a, 200)
-    assert one.p == other.p
-    assert one.difference == -other.difference
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+    one, other = compare_pair(a, b), compare_pair(b, a)
+    assert one["bootstrap_p"] == other["bootstrap_p"]
+    assert one["difference"] == -other["difference"]
+    assert (one["low"], one["high"]) == pytest.approx((-other["high"], -other["low"]))
     assert wilcoxon(a, b) == pytest.approx(wilcoxon(b, a))
 
 
@@ -102,9 +106,9 @@ def test_compare_tests_every_pair() -> None:
     for test in ("bootstrap", "wilcoxon"):
         assert table[f"{test}_p_holm"].to_numpy() == pytest.approx(holm(table[f"{test}_p"]))
     for row in table.to_dict("records"):
-        alone = paired_bootstrap(models[row["a"]], models[row["b"]])
-        assert (row["low"], row["high"]) == pytest.approx((alone.low, alone.high))
-        assert row["bootstrap_p"] == alone.p
+        alone = compare_pair(models[row["a"]], models[row["b"]])
+        assert (row["low"], row["high"]) == pytest.approx((alone["low"], alone["high"]))
+        assert row["bootstrap_p"] == alone["bootstrap_p"]
         assert row["wilcoxon_p"] == wilcoxon(models[row["a"]], models[row["b"]])
 
 
@@ -121,4 +125,4 @@ def test_enough_resamples_for_a_pair_to_pass(pairs: int) -> None:
 @pytest.mark.parametrize("b", [np.ones(2), np.ones((3, 1))])
 def test_values_of_other_users(b: np.ndarray) -> None:
     with pytest.raises(ValueError, match="same users"):
-        paired_bootstrap(np.ones(3), b)
+        compare({"a": np.ones(3), "b": b})

@@ -73,7 +73,7 @@ def test_lightgcn_is_the_mean_of_its_layers(n_layers: int) -> None:
     for _ in range(n_layers):
         layers.append(dense(train) @ layers[-1])
     expected = torch.stack(layers).mean(0)
-    torch.testing.assert_close(model.vectors(), expected, atol=1e-7, rtol=1e-6)
+    torch.testing.assert_close(model.compute_vectors(), expected, atol=1e-7, rtol=1e-6)
 
 
 def test_gcn_is_kipf_and_wellings_layers() -> None:
@@ -82,14 +82,14 @@ def test_gcn_is_kipf_and_wellings_layers() -> None:
     matrix = dense(train, self_loops=True)
     first, second = (layer.weight.t() for layer in model.layers)
     expected = matrix @ (matrix @ model.embedding.weight @ first).relu() @ second
-    torch.testing.assert_close(model.vectors(), expected, atol=1e-7, rtol=1e-6)
+    torch.testing.assert_close(model.compute_vectors(), expected, atol=1e-7, rtol=1e-6)
     assert (expected < 0).any()  # no ReLU at the end
 
 
 def test_a_node_without_neighbours_keeps_to_itself() -> None:
     train = interactions([[0], []], 1)
     model = observing(LightGCN(2, 1, factors=4, n_layers=3), train)
-    torch.testing.assert_close(model.vectors()[1], model.embedding.weight[1] / 4)
+    torch.testing.assert_close(model.compute_vectors()[1], model.embedding.weight[1] / 4)
 
 
 @pytest.mark.parametrize("self_loops", [False, True])
@@ -110,7 +110,7 @@ def test_rows_and_their_squared_norms_are_those_before_propagation(model: GraphR
     users, items = torch.tensor([2, 0]), torch.tensor([[1, 4], [3, 3]])
     assert torch.equal(model.user_rows(users), table[users])
     assert torch.equal(model.item_rows(items), table[N_USERS + items])
-    vectors = model.vectors()
+    vectors = model.compute_vectors()
     assert torch.equal(model.item_vectors(), vectors[N_USERS:])
     assert not torch.equal(model.item_vectors(), table[N_USERS:])
 

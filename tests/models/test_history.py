@@ -29,7 +29,7 @@ def test_before_anything_was_observed_sums_are_zero() -> None:
 def test_counts_and_pairs() -> None:
     history = observed()
     assert history.counts(torch.tensor([0, 1, 2])).tolist() == [2, 0, 1]
-    rows, items = history.pairs(torch.tensor([2, 0]))
+    rows, items = history.list_pairs(torch.tensor([2, 0]))
     assert (rows.tolist(), items.tolist()) == ([0, 1, 1], [1, 2, 0])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -17,9 +19,13 @@ from src.data.sparse import interaction_matrix
 from src.data.targets import make_targets
 from src.errors import UserError
 from src.evaluation.metrics import metrics_at, ranks
-from src.models.linear import EASE, SLIM
+from src.models.linear import EASE, SLIM, require_memory
+from tests.commands import ONE_THREAD, SMALL_DATA
 from tests.data.fakes import interactions
 from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
+
+if TYPE_CHECKING:
+    from tests.conftest import Call
 
 
 class TestEASE(RecommenderContract):
@@ -52,7 +58,7 @@ def test_ease_is_a_ridge_regression_on_all_other_items() -> None:
 @pytest.mark.parametrize(("l1", "regularization"), [(1.0, 3.0), (0.0, 0.5), (3.0, 10.0)])
 def test_slim_is_an_elastic_net_on_all_other_items(l1: float, regularization: float) -> None:
     model = SLIM(40, 12, l1, regularization, penalty=20.0, iterations=400)
-    found = model.item_weights(interaction_matrix(TRAIN)).toarray()
+    found = model.compute_item_weights(interaction_matrix(TRAIN)).toarray()
     x = CHOSEN.astype(float)
     for item in range(12):
         others = x.copy()
@@ -78,7 +84,7 @@ def test_slim_is_an_elastic_net_on_all_other_items(l1: float, regularization: fl
 def test_slim_scores_by_its_weights() -> None:
     model = SLIM(40, 12, l1=1.0, regularization=3.0, penalty=20.0)
     model.fit(TRAIN)
-    weights = model.item_weights(interaction_matrix(TRAIN)).toarray()
+    weights = model.compute_item_weights(interaction_matrix(TRAIN)).toarray()
     found = model.score_all(torch.tensor([7, 0])).numpy()
     np.testing.assert_allclose(found, (CHOSEN @ weights.T)[[7, 0]], rtol=1e-5)
 
@@ -93,6 +99,30 @@ def test_a_catalogue_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyP
         EASE(40, 12).fit(TRAIN)
     with pytest.raises(UserError, match="model=slim: 6 matrices of 12 x 12"):
         SLIM(40, 12).fit(TRAIN)
+
+
+@pytest.fixture
+def only_10_kb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "src.models.linear.psutil.virtual_memory", lambda: SimpleNamespace(available=10_000)
+    )
+
+
+@pytest.mark.usefixtures("only_10_kb")
+def test_what_does_not_fit_is_refused() -> None:
+    require_memory(10_000, "a table", "take less")
+    with pytest.raises(UserError, match=r"a table takes 2\.5 GB of memory and 0 MB are free: take"):
+        require_memory(2_500_000_000, "a table", "take less")
+
+
+@pytest.mark.usefixtures("only_10_kb")
+@pytest.mark.parametrize("name", ["ease", "slim"])
+def test_dense_item_matrices_are_refused_in_one_line(name: str, call: Call) -> None:
+    run = call(f"model={name}", *SMALL_DATA, *ONE_THREAD, "tracking=none")
+    assert run.status == 2
+    assert f"model={name}" in run.err
+    assert "of 100 x 100 takes" in run.err
+    assert "use model=itemknn, or drop rare items with data.k_core" in run.err
 
 
 def test_too_little_regularization_is_the_users_mistake() -> None:

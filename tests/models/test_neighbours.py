@@ -16,8 +16,8 @@ from src.models.neighbours import (
     ItemKNN,
     RP3beta,
     UserKNN,
-    cosine_neighbours,
-    weighted,
+    find_cosine_neighbours,
+    weight_entries,
 )
 from tests.data.fakes import interactions
 from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
@@ -118,14 +118,14 @@ def test_without_shrinkage_it_is_the_cosine(monkeypatch: pytest.MonkeyPatch) -> 
     np.fill_diagonal(expected, 0)
     for entries in (1 << 24, 60):  # in one block, and in blocks of two rows
         monkeypatch.setattr("src.data.sparse.ENTRIES_PER_BLOCK", entries)
-        found = cosine_neighbours(matrix, topk=25, shrink=0.0).toarray()
+        found = find_cosine_neighbours(matrix, topk=25, shrink=0.0).toarray()
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_only_the_most_similar_stay() -> None:
     matrix = interaction_matrix(random_interactions(25, 30, 0.3))
-    everyone = cosine_neighbours(matrix, topk=25, shrink=3.0).toarray()
-    found = cosine_neighbours(matrix, topk=4, shrink=3.0).toarray()
+    everyone = find_cosine_neighbours(matrix, topk=25, shrink=3.0).toarray()
+    found = find_cosine_neighbours(matrix, topk=4, shrink=3.0).toarray()
     for row, kept in zip(everyone, found, strict=True):
         np.testing.assert_array_equal(np.sort(kept[kept > 0]), np.sort(row)[-4:])
         np.testing.assert_array_equal(kept[kept > 0], row[kept > 0])
@@ -135,17 +135,17 @@ def test_weighting_by_its_formula() -> None:
     # 3 rows; columns with 2, 2, 2 and 0 of them
     matrix = interaction_matrix(SMALL)
     rare = np.log(3 / 3)
-    assert weighted(matrix, "none") is matrix
-    assert weighted(matrix, "tfidf").data.tolist() == [rare] * 6
+    assert weight_entries(matrix, "none") is matrix
+    assert weight_entries(matrix, "tfidf").data.tolist() == [rare] * 6
     # 4 rows; columns with 1, 2 and 4 of them; rows of 3, 2, 1 and 1
     matrix = interaction_matrix(interactions([[0, 1, 2], [1, 2], [2], [2]], 3))
     idf = np.log([4 / 2, 4 / 3, 1])  # the last would be negative: it has every row
     np.testing.assert_allclose(
-        weighted(matrix, "tfidf").toarray(), matrix.toarray() * idf, rtol=1e-6
+        weight_entries(matrix, "tfidf").toarray(), matrix.toarray() * idf, rtol=1e-6
     )
     length = BM25_K1 * (1 - BM25_B + BM25_B * np.array([3, 2, 1, 1]) / 1.75)
     np.testing.assert_allclose(
-        weighted(matrix, "bm25").toarray(),
+        weight_entries(matrix, "bm25").toarray(),
         matrix.toarray() * idf * ((BM25_K1 + 1) / (length + 1))[:, None],
         rtol=1e-6,
     )

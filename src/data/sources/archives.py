@@ -14,8 +14,8 @@ from src.errors import UserError
 
 
 @contextmanager
-def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
-    """The bytes of `path`, unpacked as they are read; `member` says which file of a .zip.
+def open_unpacked(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
+    """Open `path` for reading bytes, unpacked as they are read; `member` names a file in a .zip.
 
     A .zip without `member` must hold one file. Raises UserError when the file can't be read,
     also when that shows only in the body of the `with`.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of the file's content, in hex."""
+    """Return the SHA-256 of the file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob_id(path: Path) -> str:
-    """The id git gives to the file's content: what GitHub shows for a released file."""
+    """Return git's id of the file's content, which GitHub shows for a released file."""
     header = b"blob %d\0" % path.stat().st_size
     with path.open("rb") as file:
         return hashlib.file_digest(
@@ -24,6 +24,6 @@ def git_blob_id(path: Path) -> str:
 
 
 def fingerprint(files: Iterable[Path], **options: str | None) -> str:
-    """One hex digest of the files' content, in order, and of the options for reading them."""
+    """Return a hex digest of the files' content, in order, and of the options for reading them."""
     parts = {"files": [sha256(path) for path in files], "options": options}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -22,11 +22,11 @@ def download(
     expected: str,
     advice: str,
 ) -> None:
-    """Put at `target` the file whose `hash_file` is `expected`; nothing else ever gets that name.
+    """Download the file whose `hash_file` is `expected` to `target`; no other file gets that name.
 
     Processes that want the same file wait for the first of them and share what it got.
-    Raises UserError: `advice`, which says by what hand work the download can be replaced,
-    followed by what went wrong at each mirror.
+    Raises UserError: `advice`, which says how to get the file by hand, followed by what went wrong
+    at each mirror.
     """
     from filelock import FileLock
 
@@ -37,7 +37,7 @@ def download(
             if target.exists():
                 return
             try:
-                _from_first_good(urls, part, hash_file, expected, advice)
+                _fetch_from_first_good(urls, part, hash_file, expected, advice)
                 part.replace(target)
             finally:
                 part.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def download(
     log.info("downloaded %s", target)
 
 
-def _from_first_good(
+def _fetch_from_first_good(
     urls: Sequence[str], part: Path, hash_file: Callable[[Path], str], expected: str, advice: str
 ) -> None:
     failures = []
@@ -70,7 +70,7 @@ def _from_first_good(
 
 
 def _fetch(url: str, part: Path) -> str | None:
-    """Write what `url` serves to `part`; returns why that failed, None when it did not."""
+    """Write what `url` serves to `part`; return why that failed, or None when it did not."""
     import requests
     from tqdm import tqdm
 
@@ -81,7 +81,7 @@ def _fetch(url: str, part: Path) -> str | None:
         response = requests.get(url, stream=True, timeout=timeout, headers=headers)
         response.raise_for_status()
     except OSError as error:  # all that requests raises, and a certificate file that is missing
-        return _reason(error)
+        return _describe_cause(error)
     size = int(response.headers.get("Content-Length", 0)) or None
     try:
         with (
@@ -94,11 +94,11 @@ def _fetch(url: str, part: Path) -> str | None:
                 file.write(chunk)
                 bar.update(len(chunk))
     except requests.RequestException as error:
-        return _reason(error)
+        return _describe_cause(error)
     return None
 
 
-def _reason(error: Exception) -> str:
-    """The cause in one line, without the layers around it that repeat host and URL."""
+def _describe_cause(error: Exception) -> str:
+    """Describe the cause in one line, without the layers around it that repeat host and URL."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return " ".join(str(cause or error).split())

@@ -8,7 +8,7 @@ from pathlib import Path
 from src.data.interactions import Interactions
 from src.data.sources.checksums import fingerprint
 from src.data.sources.table import Table
-from src.data.sources.text import TextFile, choose
+from src.data.sources.text import TextFile, choose_column
 from src.errors import UserError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -16,11 +16,11 @@ PACKED = (".gz", ".zip")
 
 
 class TableFile:
-    """A table with a header: one row an interaction, columns named by the arguments.
+    """A table with a header: one interaction a row, with columns named by the arguments.
 
-    Ids stay integers where all of a column's are, and are strings otherwise. Timestamps are
-    numbers or ISO 8601 date-times (seconds then; without a zone they count as UTC). `separator`
-    None goes by the ending: comma for .csv, tab for .tsv and .txt. Text may be packed (.gz, .zip).
+    Ids stay integers if all ids of a column are integers, and are strings otherwise. Timestamps are
+    numbers or ISO 8601 date-times (read as seconds; UTC where no zone is given). If `separator` is
+    None, the ending decides: comma for .csv, tab for .tsv and .txt. Text may be packed (.gz, .zip).
     """
 
     def __init__(
@@ -48,26 +48,28 @@ class TableFile:
             raise UserError(f"separator {separator!r}: only one character, or '::', can separate")
 
     def fingerprint(self) -> str:
-        """Of the file, and of which columns are read and how."""
+        """Return a hex digest of the file and of the options for reading it."""
         return fingerprint(
-            [self._located], source="TableFile", separator=self.separator, **self.columns
+            [self._existing_path], source="TableFile", separator=self.separator, **self.columns
         )
 
     def read(self) -> Interactions:
-        """Every row in file order. Raises UserError that names the file and line (Parquet: row)."""
-        if self._located.suffix == ".parquet":
+        """Read every row in file order. Raises UserError with file and line (in Parquet: row)."""
+        if self._existing_path.suffix == ".parquet":
             return self._read_parquet().interactions()
         return (
-            TextFile(self.path, self._separator()).read(self.columns, any_ids=True).interactions()
+            TextFile(self.path, self._choose_separator())
+            .read(self.columns, any_ids=True)
+            .interactions()
         )
 
     @cached_property
-    def _located(self) -> Path:
+    def _existing_path(self) -> Path:
         if not self.path.is_file():
             raise UserError(f"data.path={self.path}: no such file")
         return self.path
 
-    def _separator(self) -> str:
+    def _choose_separator(self) -> str:
         endings = [ending for ending in self.path.suffixes if ending not in PACKED]
         separator = self.separator or SEPARATORS.get(endings[-1] if endings else "")
         if separator is None:
@@ -83,7 +85,7 @@ class TableFile:
 
         try:
             present = pq.read_schema(self.path).names
-            names = [choose(name, present, str(self.path)) for name in self.columns.values()]
+            names = [choose_column(name, present, str(self.path)) for name in self.columns.values()]
             frame = pq.read_table(self.path, columns=names).to_pandas()
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())

@@ -28,7 +28,7 @@ class Release:
 
     urls: tuple[str, ...]
     sha256: str
-    """Of the archive."""
+    """SHA-256 of the archive."""
     ratings: str
     """The ratings file's name in the archive: folder/file."""
     separator: str
@@ -84,9 +84,10 @@ RELEASES = {
 class MovieLens:
     """One MovieLens release: every rating, with its time.
 
-    Looked for at `path` when given: the ratings file, a folder that holds it (or holds it one
-    folder below), or the .zip. Otherwise in `root`: `<release>/`, the folder named as in the
-    archive, `<release>.zip`; when none is there, the archive is downloaded to the last.
+    It is looked for at `path` when given: the ratings file, a folder that holds it (or holds it one
+    folder below), or the .zip. Otherwise it is looked for in `root`: in `<release>/`, in the folder
+    named as in the archive, and as `<release>.zip`. Where none of them is there, the archive is
+    downloaded to `<release>.zip`.
     """
 
     def __init__(
@@ -102,21 +103,21 @@ class MovieLens:
         self.path = None if path is None else Path(path).expanduser()
 
     def fingerprint(self) -> str:
-        """Of the archive, or of the ratings file when it is unpacked; and of the release."""
-        return fingerprint([self._located], source="MovieLens", release=self.release)
+        """Return a hex digest of the release's name and the archive (or unpacked ratings file)."""
+        return fingerprint([self._file], source="MovieLens", release=self.release)
 
     def read(self) -> Interactions:
-        """Every rating in file order. Raises UserError that names the file and line."""
-        release, file = RELEASES[self.release], self._located
+        """Read every rating in file order. Raises UserError that names the file and line."""
+        release, file = RELEASES[self.release], self._file
         member = release.ratings if file.suffix == ".zip" else None
         return TextFile(file, release.separator, member).read(release.columns).interactions()
 
     @cached_property
-    def _located(self) -> Path:
+    def _file(self) -> Path:
         """The ratings file, or the .zip that holds it."""
-        return self._in_root() if self.path is None else self._at(self.path)
+        return self._find_in_root() if self.path is None else self._find_at(self.path)
 
-    def _at(self, path: Path) -> Path:
+    def _find_at(self, path: Path) -> Path:
         if path.is_file():
             return path
         if not path.is_dir():
@@ -132,7 +133,7 @@ class MovieLens:
             + (f", but more than one: {', '.join(map(str, below))}" if below else "")
         )
 
-    def _in_root(self) -> Path:
+    def _find_in_root(self) -> Path:
         release, archive = RELEASES[self.release], self.root / f"{self.release}.zip"
         ratings = Path(release.ratings)
         for file in (self.root / self.release / ratings.name, self.root / ratings):

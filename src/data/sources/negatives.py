@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from src.data.interactions import IntArray
-from src.data.sources.archives import opened
+from src.data.sources.archives import open_unpacked
 from src.errors import UserError
 
 # nine digits: every number fits int32
@@ -17,11 +17,11 @@ TO_SPACES = bytes.maketrans(b"(),\t\r", b"     ")
 
 
 def read_negatives(path: Path, users: IntArray, items: IntArray) -> IntArray:
-    """int32 [n, C]: the negatives of each test pair (`users[i]`, `items[i]`), in that order.
+    """Read the negatives of each test pair (`users[i]`, `items[i]`), in that order: int32 [n, C].
 
     Raises UserError with the line that is malformed, has another pair, or another C than line 1.
     """
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         lines = file.read().rstrip().split(b"\n")
     if len(lines) != len(users):
         raise UserError(f"{path} has {len(lines)} lines, but there are {len(users)} test pairs")

@@ -38,10 +38,10 @@ FILES = {
 
 
 class ReleasedNCF:
-    """Training pairs, one test pair for each user, and the negatives drawn for it.
+    """A split released with the NCF paper: training pairs, a test pair a user, and its negatives.
 
     The three files are looked for in `path` when given, otherwise in `<root>/ncf-ml-1m/` or
-    `<root>/ncf-pinterest/`, where those that are missing are downloaded.
+    `<root>/ncf-pinterest/`, and the missing ones are downloaded to there.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class ReleasedNCF:
             self.folder /= FOLDERS[name]
 
     def fingerprint(self) -> str:
-        """Of the three files."""
-        return fingerprint(self._located, source="ReleasedNCF", name=self.name)
+        """Return a hex digest of the three files and of the split's name."""
+        return fingerprint(self._files, source="ReleasedNCF", name=self.name)
 
     def read(self) -> ReleasedSplit:
-        """The split in file order, its ids as released. Raises UserError with file and line."""
-        train_file, test_file, negative_file = self._located
+        """Read the split in file order, ids as released. Raises UserError with file and line."""
+        train_file, test_file, negative_file = self._files
         train, test = _read_ratings(train_file), _read_ratings(test_file)
         users, items = train.contiguous("user"), train.contiguous("item")
         test_users, test_items = test.contiguous("user"), test.contiguous("item")
@@ -82,11 +82,11 @@ class ReleasedNCF:
         )
 
     @cached_property
-    def _located(self) -> list[Path]:
+    def _files(self) -> list[Path]:
         """The train, test and negatives files."""
-        return [self._locate(file, blob) for file, blob in FILES[self.name].items()]
+        return [self._locate_file(file, blob) for file, blob in FILES[self.name].items()]
 
-    def _locate(self, file: str, blob: str) -> Path:
+    def _locate_file(self, file: str, blob: str) -> Path:
         path = self.folder / file
         if not path.is_file():
             if not self.download:
@@ -100,7 +100,7 @@ class ReleasedNCF:
 
 
 def _read_ratings(path: Path) -> Table:
-    """User, item and, where the file has them, rating and timestamp."""
+    """Read user, item and, where the file has them, rating and timestamp."""
     file = TextFile(path, "\t")
-    fields = ("user", "item", "rating", "timestamp")[: len(file.first_row())]
+    fields = ("user", "item", "rating", "timestamp")[: len(file.read_first_row())]
     return file.read({field: position for position, field in enumerate(fields)})

@@ -1,4 +1,4 @@
-"""What a data source is: something with a fingerprint that can be read."""
+"""The interface of a data source: it has a fingerprint and can be read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class ReleasedSplit:
 
 
 class Source(Protocol):
-    """Where interactions come from."""
+    """A place that interactions are read from."""
 
     def fingerprint(self) -> str:
-        """Hex digest of the source's content and of the options that change how it is read.
+        """Return a hex digest of the source's content and of the options for reading it.
 
-        Locates the files (and downloads them if they are nowhere), but does not parse them.
-        Raises UserError when they can't be had.
+        Locate the files (download them if they are nowhere), but don't parse them. Raises UserError
+        when they are neither there nor can be downloaded.
         """
         ...
 

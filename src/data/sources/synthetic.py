@@ -32,7 +32,7 @@ MAX_SHARE_OF_ITEMS = 5 / 8
 CHUNK = 2**18
 """Interactions generated at a time: bounds the working memory."""
 ROUNDS = 12
-"""Of redrawing what came up twice; the few users still short then are completed one by one."""
+"""Rounds of redrawing repeated pairs; users who then still lack some are completed one by one."""
 
 START = 946_684_800  # 2000-01-01
 SECONDS = 3 * 365 * 86_400
@@ -62,7 +62,7 @@ class Synthetic:
     n_users: int = 6040
     n_items: int = 3706
     n_interactions: int = 1_000_000
-    """Exactly so many distinct pairs; every item has one if there are at least n_items."""
+    """Exact number of distinct pairs; every item has one if there are at least n_items."""
     n_tastes: int = 10
     min_per_user: int = 20
     seed: int = 0
@@ -88,7 +88,7 @@ class Synthetic:
             )
 
     def fingerprint(self) -> str:
-        """SHA-256 of the parameters and the generator's version."""
+        """Return the SHA-256 of the parameters and the generator's version."""
         content = {"generator": GENERATOR_VERSION, **asdict(self)}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -96,13 +96,15 @@ class Synthetic:
         """Generate the interactions, ordered by user and, within a user, by time."""
         rng = np.random.default_rng(self.seed)
         catalogue = _Catalogue.draw(self.n_items, self.n_tastes, rng)
-        activity = self._activity(rng)
+        activity = self._draw_activity(rng)
         items = np.empty(self.n_interactions, np.int32)
         ratings = np.empty(self.n_interactions, np.float32)
         timestamps = np.empty(self.n_interactions, np.int64)
-        for users, rows in _chunks(activity):
-            items[rows], ratings[rows], timestamps[rows] = _consume(catalogue, activity[users], rng)
-        _cover(items, self.n_items, rng)
+        for users, rows in _split_into_chunks(activity):
+            items[rows], ratings[rows], timestamps[rows] = _draw_interactions(
+                catalogue, activity[users], rng
+            )
+        _cover_unseen(items, self.n_items, rng)
         return Interactions(
             users=np.repeat(np.arange(self.n_users, dtype=np.int32), activity),
             items=items,
@@ -112,23 +114,23 @@ class Synthetic:
             timestamps=timestamps,
         )
 
-    def _activity(self, rng: np.random.Generator) -> IntArray:
-        """int64 [n_users]: how many items each user takes; the sum is n_interactions."""
+    def _draw_activity(self, rng: np.random.Generator) -> IntArray:
+        """Draw how many items each user takes: int64 [n_users], with the sum n_interactions."""
         density = self.n_interactions / (self.n_users * self.n_items)
         most = np.ceil(self.n_items * max(MAX_SHARE_OF_ITEMS, (1 + density) / 2))
         extra = rng.lognormal(sigma=ACTIVITY_SIGMA, size=self.n_users)
 
-        def scaled(scale: float) -> Floats:
+        def scale_activity(scale: float) -> Floats:
             return np.minimum(self.min_per_user + scale * extra, most)
 
         low, high = 0.0, self.n_items / extra.min()
         for _ in range(64):  # halve until the doubles run out
             middle = (low + high) / 2
-            if scaled(middle).sum() <= self.n_interactions:
+            if scale_activity(middle).sum() <= self.n_interactions:
                 low = middle
             else:
                 high = middle
-        wanted = scaled(low)
+        wanted = scale_activity(low)
         activity = wanted.astype(np.int64)
         short = self.n_interactions - int(activity.sum())
         activity[np.argsort(activity - wanted, kind="stable")[:short]] += 1  # largest remainder
@@ -137,27 +139,28 @@ class Synthetic:
 
 @dataclass(frozen=True)
 class _Catalogue:
-    """The items: what each tastes of, and how often each taste chooses it."""
+    """The items: how they match each taste, and how often each taste chooses them."""
 
     affinity: Floats
     """[n_items, n_tastes]: rows sum to 1."""
     choice: Floats
     """[n_tastes, n_items]: p(item | taste), rows sum to 1."""
     cumulative: Floats
-    """`choice`, as `_draw` wants it."""
+    """`choice`, in the form that `_draw_columns` needs."""
 
     @classmethod
     def draw(cls, n_items: int, n_tastes: int, rng: np.random.Generator) -> _Catalogue:
+        """Draw the popularity of the items and their affinity to the tastes."""
         popularity = np.abs(rng.standard_normal(n_items)) ** POPULARITY_EXPONENT
         affinity = rng.dirichlet(np.full(n_tastes, ITEM_CONCENTRATION), size=n_items)
         affinity = np.maximum(affinity, 1e-9)  # so that no taste is left without items
         choice = np.ascontiguousarray((popularity[:, None] * affinity).T)
         choice /= choice.sum(axis=1, keepdims=True)
-        return cls(affinity, choice, _cumulative(choice))
+        return cls(affinity, choice, _cumulate(choice))
 
 
-def _chunks(activity: IntArray) -> Iterator[tuple[slice, slice]]:
-    """Runs of whole users of about CHUNK interactions, each with the rows that are theirs."""
+def _split_into_chunks(activity: IntArray) -> Iterator[tuple[slice, slice]]:
+    """Yield runs of whole users with about CHUNK interactions, and the rows of each run."""
     ends = np.cumsum(activity)
     first = row = 0
     while first < len(activity):
@@ -166,13 +169,13 @@ def _chunks(activity: IntArray) -> Iterator[tuple[slice, slice]]:
         first, row = last, int(ends[last - 1])
 
 
-def _consume(
+def _draw_interactions(
     catalogue: _Catalogue, activity: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, Floats, IntArray]:
-    """Items, ratings and timestamps of some users, each [activity.sum()], by user and time."""
+    """Draw items, ratings and timestamps of some users, each [activity.sum()], by user and time."""
     n_items, n_tastes = catalogue.affinity.shape
     mixture = rng.dirichlet(np.full(n_tastes, USER_CONCENTRATION), size=len(activity))
-    users, items = np.divmod(_pairs(catalogue, mixture, activity, rng), n_items)
+    users, items = np.divmod(_draw_pairs(catalogue, mixture, activity, rng), n_items)
 
     moment = users * SECONDS + rng.integers(SECONDS, size=len(users))
     order = np.argsort(moment, kind="stable")
@@ -185,19 +188,19 @@ def _consume(
     return items, ratings, moment[order] - users * SECONDS + START
 
 
-def _pairs(
+def _draw_pairs(
     catalogue: _Catalogue, mixture: Floats, activity: IntArray, rng: np.random.Generator
 ) -> IntArray:
-    """Distinct user × n_items + item, int64 [activity.sum()], drawn without replacement."""
+    """Draw distinct user × n_items + item, int64 [activity.sum()], without replacement."""
     n_users, n_items = len(activity), len(catalogue.affinity)
-    cumulative = _cumulative(mixture)
+    cumulative = _cumulate(mixture)
     pairs: IntArray = np.empty(0, np.int64)
     missing = activity
     for _ in range(ROUNDS):
         users = np.repeat(np.arange(n_users), missing)
-        tastes = _draw(cumulative, users, rng)
-        drawn = users * n_items + _draw(catalogue.cumulative, tastes, rng)
-        pairs = _distinct(np.concatenate([pairs, drawn]))
+        tastes = _draw_columns(cumulative, users, rng)
+        drawn = users * n_items + _draw_columns(catalogue.cumulative, tastes, rng)
+        pairs = _sort_distinct(np.concatenate([pairs, drawn]))
         missing = activity - np.bincount(pairs // n_items, minlength=n_users)
         if not missing.any():
             return pairs
@@ -216,25 +219,25 @@ def _pairs(
     return np.concatenate(completed)
 
 
-def _distinct(values: IntArray) -> IntArray:
-    """Sorted, without repetition; sorts because np.unique hashes, which is far slower here."""
+def _sort_distinct(values: IntArray) -> IntArray:
+    """Sort values and drop repeated ones; np.unique hashes, which is far slower here."""
     values = np.sort(values)
     return values[np.diff(values, prepend=-1) > 0]
 
 
-def _cumulative(probabilities: Floats) -> Floats:
-    """Row r's distribution function, plus r: all rows together ascend, for one `searchsorted`."""
+def _cumulate(probabilities: Floats) -> Floats:
+    """Return row r's distribution function plus r: all rows ascend, for one `searchsorted`."""
     return np.cumsum(probabilities, axis=1) + np.arange(len(probabilities))[:, None]
 
 
-def _draw(cumulative: Floats, rows: IntArray, rng: np.random.Generator) -> IntArray:
-    """One column for each of `rows`, by inverting the row's distribution function."""
+def _draw_columns(cumulative: Floats, rows: IntArray, rng: np.random.Generator) -> IntArray:
+    """Draw one column for each of `rows`, by inverting the row's distribution function."""
     width = cumulative.shape[1]
     found = np.searchsorted(cumulative.ravel(), rows + rng.random(len(rows)), side="right")
     return np.clip(found - rows * width, 0, width - 1)  # a sum may miss 1 by a rounding error
 
 
-def _cover(items: IntArray, n_items: int, rng: np.random.Generator) -> None:
+def _cover_unseen(items: IntArray, n_items: int, rng: np.random.Generator) -> None:
     """Give each unseen item a random interaction of an item that keeps another (in place)."""
     unseen = np.flatnonzero(np.bincount(items, minlength=n_items) == 0)
     kept = np.zeros(n_items, np.int64)

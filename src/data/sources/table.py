@@ -16,52 +16,52 @@ from src.errors import UserError
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one file that are still to be checked. Errors name the first row at fault."""
+    """The unchecked columns of one file. Errors name the first row at fault."""
 
     columns: dict[str, pd.Series[Any]]
-    """"user", "item" and, where the file has them, "rating" and "timestamp"."""
+    """The columns by field: "user", "item" and, where the file has them, "rating", "timestamp"."""
     place: Callable[[int], str]
-    """Where a row stands, for error messages: 0 -> "ratings.csv, line 2"."""
+    """The place of a row, for error messages: 0 -> "ratings.csv, line 2"."""
 
     def interactions(self) -> Interactions:
-        """All rows in file order; ids count from 0 by first appearance."""
-        users, user_ids = self._ids("user")
-        items, item_ids = self._ids("item")
+        """Convert all rows in file order; ids count from 0 by first appearance."""
+        users, user_ids = self._number_ids("user")
+        items, item_ids = self._number_ids("item")
         return Interactions(users, items, user_ids, item_ids, self.ratings(), self.timestamps())
 
     def integers(self, field: str) -> NDArray[np.int64]:
-        """The column as whole numbers."""
-        column = self._complete(field)
+        """Convert the column to whole numbers."""
+        column = self._require_complete(field)
         if column.dtype.kind == "i":
             return column.to_numpy(np.int64)
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
         # beyond 2**53 a float is not the number that was written
         whole = (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**53)
-        self._check(column, field, whole, "is not an integer")
+        self._require_all(column, field, whole, "is not an integer")
         return numbers.astype(np.int64)
 
     def contiguous(self, field: str) -> NDArray[np.int32]:
-        """The column as ids that already count from 0."""
+        """Convert the column to ids, which must already count from 0."""
         ids = self.integers(field)
         good = (ids >= 0) & (ids < 2**31 - 1)
-        self._check(self.columns[field], field, good, "is not an id that counts from 0")
+        self._require_all(self.columns[field], field, good, "is not an id that counts from 0")
         return ids.astype(np.int32)
 
     def ratings(self) -> NDArray[np.float32] | None:
-        """float32 [n], finite; None without such a column."""
+        """Convert the ratings to finite float32 [n]; return None without such a column."""
         if "rating" not in self.columns:
             return None
-        column = self._complete("rating")
+        column = self._require_complete("rating")
         with np.errstate(over="ignore"):
             ratings = pd.to_numeric(column, errors="coerce").to_numpy(np.float32)
-        self._check(column, "rating", np.isfinite(ratings), "is not a number")
+        self._require_all(column, "rating", np.isfinite(ratings), "is not a number")
         return ratings
 
     def timestamps(self) -> NDArray[np.int64] | None:
-        """int64 [n]: numbers as they are (whole part), dates in seconds since 1970."""
+        """Convert times to int64 [n]: the whole part of numbers, dates in seconds since 1970."""
         if "timestamp" not in self.columns:
             return None
-        column = self._complete("timestamp")
+        column = self._require_complete("timestamp")
         if column.dtype.kind == "i":
             return column.to_numpy(np.int64)
         numbers = None
@@ -69,37 +69,37 @@ class Table:
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
         # The first row tells which of the two the column holds; the others have to follow it.
         if numbers is not None and not np.isnan(numbers[0]):
-            self._check(column, "timestamp", np.abs(numbers) < 2.0**63, "is not a number")
+            self._require_all(column, "timestamp", np.abs(numbers) < 2.0**63, "is not a number")
             return numbers.astype(np.int64)
         dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
         problem = "is neither a number nor an ISO 8601 date-time"
-        self._check(column, "timestamp", dates.notna().to_numpy(), problem)
+        self._require_all(column, "timestamp", dates.notna().to_numpy(), problem)
         return dates.to_numpy("datetime64[s]").astype(np.int64)
 
     def fail(self, row: int, problem: str) -> NoReturn:
-        """Raise the UserError for a row."""
+        """Raise the UserError that names the row and its problem."""
         raise UserError(f"{self.place(row)}: {problem}")
 
-    def _ids(self, field: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        """Contiguous ids [n] by order of first appearance, and the raw id of each."""
-        column = self._complete(field)
+    def _number_ids(self, field: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        """Number the ids by first appearance: contiguous ids [n], and the raw id of each."""
+        column = self._require_complete(field)
         if isinstance(column.dtype, pd.CategoricalDtype):
             codes, order = pd.factorize(column.cat.codes.to_numpy())
-            raw = _as_integers(column.cat.categories.to_numpy(object))[order]
+            raw = _convert_to_integers(column.cat.categories.to_numpy(object))[order]
         elif column.dtype.kind in "iu":
             codes, raw = pd.factorize(column.to_numpy())
         else:
             codes, raw = pd.factorize(column.astype(str).to_numpy(object))
         return codes.astype(np.int32), raw if raw.dtype.kind in "iu" else raw.astype(np.str_)
 
-    def _complete(self, field: str) -> pd.Series[Any]:
+    def _require_complete(self, field: str) -> pd.Series[Any]:
         column = self.columns[field]
         missing = column.isna().to_numpy()
         if missing.any():
             self.fail(int(missing.argmax()), f"no {field}")
         return column
 
-    def _check(
+    def _require_all(
         self, column: pd.Series[Any], field: str, good: NDArray[np.bool_], problem: str
     ) -> None:
         if not good.all():
@@ -107,8 +107,8 @@ class Table:
             self.fail(row, f"{field} {str(column.iloc[row])!r} {problem}")
 
 
-def _as_integers(texts: NDArray[Any]) -> NDArray[Any]:
-    """Integers when every text is one as Python writes it; "007" is an id of its own, not 7."""
+def _convert_to_integers(texts: NDArray[Any]) -> NDArray[Any]:
+    """Convert to integers if every text is one as Python writes it; "007" is not 7, but itself."""
     try:
         numbers = texts.astype(np.int64)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Delimited text: the columns wanted, and the line of a row that is at fault."""
+"""Delimited text: reading the columns wanted, and finding the line of a row at fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.data.sources.archives import opened
+from src.data.sources.archives import open_unpacked
 from src.data.sources.table import Table
 from src.errors import UserError
 
@@ -22,22 +22,22 @@ DECODING = "backslashreplace"
 
 @dataclass(frozen=True)
 class TextFile:
-    """Rows of text, separated by one character or by "::"; `member` when inside a .zip."""
+    """A file of delimited text, separated by one character or "::"; `member` if in a .zip."""
 
     path: Path
     separator: str
     member: str | None = None
 
     def read(self, columns: Mapping[str, int | str], any_ids: bool = False) -> Table:
-        """The columns wanted, by field: positions in a file without a header, or header names.
+        """Read the columns wanted, by field: positions in a file without a header, or header names.
 
         `any_ids` keeps "user" and "item" as written; otherwise they have to be integers.
         Raises UserError for a file without rows or columns, or that is no such text.
         """
         header = any(isinstance(column, str) for column in columns.values())
-        first = self.first_row()
+        first = self.read_first_row()
         positions = {
-            field: first.index(choose(column, first, str(self))) if header else int(column)
+            field: first.index(choose_column(column, first, str(self))) if header else int(column)
             for field, column in columns.items()
         }
         if max(positions.values()) >= len(first):
@@ -49,7 +49,7 @@ class TextFile:
         step = len(self.separator)
         used = {field: position * step for field, position in positions.items()}
         try:
-            with opened(self.path, self.member) as file, warnings.catch_warnings():
+            with open_unpacked(self.path, self.member) as file, warnings.catch_warnings():
                 # a column of two types: Table finds the first value that is wrong and says so
                 warnings.simplefilter("ignore", pd.errors.DtypeWarning)
                 frame = pd.read_csv(
@@ -71,32 +71,32 @@ class TextFile:
             raise UserError(f"{self} has no rows below its header")
         table = Table(
             {field: frame[position] for field, position in used.items()},
-            place=lambda row: f"{self}, line {self._line(row + header)}",
+            place=lambda row: f"{self}, line {self._find_line(row + header)}",
         )
         if not any_ids:
             for field in ("user", "item"):
                 table.columns[field] = pd.Series(table.integers(field))
         return table
 
-    def first_row(self) -> list[str]:
-        """The fields of the first line that is not blank: two at least."""
-        line, fields = next(self._rows(), (0, []))
+    def read_first_row(self) -> list[str]:
+        """Read the fields of the first line that is not blank: two at least."""
+        line, fields = next(self._read_rows(), (0, []))
         if not fields:
             raise UserError(f"{self} is empty")
         if len(fields) == 1:
             raise UserError(
                 f"{self}, line {line}: only one column when split at {self.separator!r}"
-                f"{_suggestion(fields[0])}"
+                f"{_suggest_separator(fields[0])}"
             )
         return fields
 
-    def _line(self, row: int) -> int:
-        """The line, from 1, on which the row (from 0, header counted) ends."""
-        return next(line for index, (line, _) in enumerate(self._rows()) if index == row)
+    def _find_line(self, row: int) -> int:
+        """Find the line, from 1, on which the row (from 0, header counted) ends."""
+        return next(line for index, (line, _) in enumerate(self._read_rows()) if index == row)
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Rows with their lines, blank lines left out as pandas does."""
-        with opened(self.path, self.member) as file:
+    def _read_rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield lines and rows, without blank lines, which pandas leaves out too."""
+        with open_unpacked(self.path, self.member) as file:
             text = io.TextIOWrapper(file, "utf-8-sig", errors=DECODING, newline="")
             reader = csv.reader(text, delimiter=self.separator[0])
             try:
@@ -111,8 +111,8 @@ class TextFile:
         return f"{self.member} in {self.path}" if self.member else str(self.path)
 
 
-def choose(column: int | str, present: Sequence[str], name: str) -> str:
-    """The column, when `present`; otherwise a UserError lists what is, nearest name first."""
+def choose_column(column: int | str, present: Sequence[str], name: str) -> str:
+    """Return the column if it is `present`; otherwise raise UserError with the nearest names."""
     if column in present:
         return str(column)
     wanted = str(column).lower()
@@ -120,7 +120,7 @@ def choose(column: int | str, present: Sequence[str], name: str) -> str:
     raise UserError(f"{name} has no column {column!r}, only {', '.join(map(repr, names))}")
 
 
-def _suggestion(line: str) -> str:
+def _suggest_separator(line: str) -> str:
     separators = ["::"] if "::" in line else [s for s in "\t,;|: " if s in line]
     if not separators:
         return ""

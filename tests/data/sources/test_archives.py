@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from src.data.sources.archives import opened
+from src.data.sources.archives import open_unpacked
 from src.errors import UserError
 
 
 def read(path: Path, member: str | None = None) -> bytes:
-    with opened(path, member) as file:
+    with open_unpacked(path, member) as file:
         return file.read()
 
 
