@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from src.models.embedding_table import Table
+from src.models.embedding_table import EmbeddingTable
 from src.models.recommender import Recommender
 
 
 class Embedded(Recommender):
     """A subclass sets `table`: the users' rows and then the items'."""
 
-    table: Table
+    table: EmbeddingTable
 
     def user_rows(self, users: Tensor) -> Tensor:
         return self.table(users)

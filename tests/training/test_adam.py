@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from src.models.embedding_table import Table
+from src.models.embedding_table import EmbeddingTable
 from src.training.adam import Adam
 from src.training.deferred import can_defer
 
@@ -23,7 +23,7 @@ class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.table = Table(N, WIDTH)
+        self.table = EmbeddingTable(N, WIDTH)
         self.layer = nn.Linear(WIDTH, 1)
 
     def loss(self, ids: Tensor) -> Tensor:
