@@ -25,9 +25,9 @@ MOST_ROWS = 60
 
 
 def table_of(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFrame:
-    """One row a job: how it ended, what is swept, what it came to, where it lies.
+    """Make a table with one row a job: status, swept options, metrics, error, key and folder.
 
-    `errors`: by key, why jobs failed.
+    `errors`: the errors of failed jobs, by key.
     """
     rows = []
     for job in jobs:
@@ -49,7 +49,7 @@ def table_of(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFra
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """What of the table a person reads."""
+    """Return the columns that a person reads, as text."""
     shown = table.drop(columns=["error", "job", "folder"])
     for name in [name for name in MEASURED if name in shown]:
         form = "{:.1f}" if name == "fit/seconds" else "{:.4f}"
@@ -60,7 +60,7 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def print_summary(name: str, table: pd.DataFrame, file: Path) -> None:
-    """The jobs that ended, on the terminal; all of them are in `file`."""
+    """Print the jobs on the terminal, MOST_ROWS at most; all of them are in `file`."""
     shown = as_text(table)
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
     printed = Table(title=f"{name}: {counts}", title_justify="left")
@@ -77,7 +77,7 @@ def print_summary(name: str, table: pd.DataFrame, file: Path) -> None:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """The same for MLflow's page of the parent run, which shows its first lines."""
+    """Return Markdown for the parent run's page in MLflow, which shows its first lines."""
     shown = as_text(table)
     heads = [str(column) for column in shown]
     lines: list[list[str]] = [heads, ["---"] * len(heads), *shown.to_numpy().tolist()]
@@ -85,7 +85,7 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 
 def _best(table: pd.DataFrame) -> list[str]:
-    """What validation chooses, where it does."""
+    """Describe the job that validation chooses, if there is one."""
     for name, best in (("val/rmse", "min"), ("val/ndcg@10", "max")):
         if name in table and table[name].notna().any():
             row = as_text(table).loc[getattr(table[name], f"idx{best}")()]

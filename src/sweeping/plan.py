@@ -1,4 +1,4 @@
-"""What a sweep is to do: its jobs, their folders, and its name."""
+"""The plan of a sweep: its jobs, their folders, and its name."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Job:
-    """One combination of a sweep."""
+    """One combination of options in a sweep."""
 
     words: list[str]
-    """What the command line of this job alone would be."""
+    """The words of the command line that would run this job alone."""
     swept: dict[str, str]
-    """Those of its options in which the sweep's jobs differ."""
+    """The options of the job in which the sweep's jobs differ."""
     options: Options
     key: str
     folder: Path
 
     @property
     def metrics(self) -> dict[str, float] | None:
-        """What it came to; None while it is not finished."""
+        """The metrics of the finished job; None while it is not finished."""
         return metrics_of(self.folder)
 
     @property
     def wanted(self) -> bool:
-        """Whether it has to be run."""
+        """Whether the job has to be run."""
         return self.options["sweep"]["rerun"] or self.metrics is None
 
 
 def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
-    """The jobs of these words and options, each once; their data are prepared on the way."""
+    """Return the jobs of these words and options, each once; their data are prepared for that."""
     swept = swept_in([words for words, _ in composed])
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
@@ -60,12 +60,12 @@ def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
 
 
 def swept_in(grid: Sequence[Sequence[str]]) -> list[str]:
-    """The options in which the combinations differ, in their order."""
+    """Return the options in which the combinations differ, in their order."""
     return [words[0].split("=")[0] for words in zip(*grid, strict=True) if len(set(words)) > 1]
 
 
 def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
-    """The name that `sweep.name` gives, or one made from what is swept.
+    """Return the name that `sweep.name` gives, or one made from what is swept.
 
     The same command has the same name. Raises UserError for a name that no folder can have.
     """
@@ -83,14 +83,14 @@ def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
 
 
 def check_name(option: str, given: object) -> str:
-    """The name that the option gives. Raises UserError for one that no folder can have."""
+    """Return the name that the option gives. Raises UserError if no folder can have it."""
     if not NAME.fullmatch(str(given)):
         raise UserError(f"{option}={given}: letters, digits and . _ + - only")
     return str(given)
 
 
 def _said(words: Sequence[str]) -> str:
-    """Of model.factors=8, model.factors=16: factors-8-16."""
+    """Describe swept words: model.factors=8 and model.factors=16 become factors-8-16."""
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
     values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
@@ -99,5 +99,5 @@ def _said(words: Sequence[str]) -> str:
 
 
 def _without_sweep(grid: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The combinations without the options of the sweep itself, which make no other one of it."""
+    """Return the combinations without `sweep.` options, which don't make it another sweep."""
     return [[word for word in words if not word.startswith("sweep.")] for words in grid]

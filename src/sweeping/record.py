@@ -28,19 +28,19 @@ JOBS = "jobs.csv"
 
 
 class SweepRecord:
-    """Opened before the first job and closed after the last, however the sweep ends."""
+    """The record of a sweep, open from before its first job until it ends, however it ends."""
 
     def __init__(self, name: str, jobs: Sequence[Job]) -> None:
-        """Finds the sweep's parent run or makes it. Raises UserError if the store can't be used."""
+        """Find the sweep's parent run or make it. Raises UserError if the store can't be used."""
         self.name, self.jobs = name, jobs
         self.errors: dict[str, Exception] = {}
-        """By key, why jobs failed."""
+        """The errors of failed jobs, by key."""
         first = jobs[0].options
         # a tree needs its runs in one experiment
         experiments = {job.options["tracking"].get("experiment"): None for job in jobs}
         self.tracking: dict[str, Any] = dict(first["tracking"])
         self.for_jobs: dict[str, str] = {}
-        """Options that tell the jobs whose children they are."""
+        """Options that tell the jobs which run is their parent."""
         if "experiment" in self.tracking:
             self.tracking |= {"experiment": "+".join(map(str, experiments)), "run_name": name}
             self.for_jobs["tracking.experiment"] = self.tracking["experiment"]
@@ -71,7 +71,7 @@ class SweepRecord:
         return self
 
     def _adopt(self, finished: Sequence[Job]) -> None:
-        """Records jobs as children that were run for another sweep, or whose record is gone."""
+        """Record finished jobs as children if another sweep ran them, or their record is gone."""
         if self.tracker.run_id is None or not finished:
             return
         children = Reader(self.tracking["uri"]).sweep(self.tracker.run_id)
@@ -89,7 +89,7 @@ class SweepRecord:
         return {**job.options["tracking"], "experiment": self.tracking["experiment"], **own}
 
     def starting(self, batch: Sequence[Job]) -> None:
-        """Says which jobs come next, and how long the rest may take."""
+        """Print which jobs come next, and how long the rest may take."""
         if len(batch) > 1:
             print(f"{len(batch)} jobs, several at once", flush=True)
             return
@@ -101,7 +101,7 @@ class SweepRecord:
         print(words, flush=True)
 
     def ended(self, batch: Sequence[Job], results: Sequence[JobReturn]) -> None:
-        """Notes how jobs ended, and brings the table up to date."""
+        """Note how jobs ended, and update the table."""
         for job, result in zip(batch, results, strict=True):
             if result.status == JobStatus.FAILED:
                 self.errors[job.key] = result._return_value
@@ -138,7 +138,7 @@ class SweepRecord:
         self.tracker.log_files(self.folder)
 
     def _view(self, measured: Sequence[str]) -> View:
-        """The jobs alone, the best on top."""
+        """Make a view of the jobs without their parent, with the best on top."""
         options = flatten(self.jobs[0].options)
         monitor = options["protocol.monitor"]
         # what is measured every epoch has the selected epoch's value under this name
@@ -160,7 +160,7 @@ class SweepRecord:
         print(f"report   {page}")
 
     def raise_failures(self) -> None:
-        """Raises a bug that a job failed with; else UserError for the jobs that failed."""
+        """Raise the bug that a job failed with; otherwise UserError for the jobs that failed."""
         if not self.errors:
             return
         for error in self.errors.values():

@@ -1,4 +1,4 @@
-"""What a trial came to."""
+"""The result of a trial."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a trial that was not cut off and did not fail."""
+    """The result of a trial that was not interrupted and did not fail."""
 
     value: float
-    """What selected its epoch."""
+    """The value of the metric that selected the trial's epoch."""
     pruned: bool
     epochs: int
     seconds: float

@@ -1,4 +1,4 @@
-"""What the terminal shows of a search: its lines, and a bar below them."""
+"""The display of a search on the terminal: its lines, and a bar below them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from src.tuning.study import Study
 
 
 class Progress:
-    """Says a line; where stdout is a terminal, a bar tells how many trials are finished."""
+    """A printer of lines, with a bar of the finished trials where stdout is a terminal."""
 
     def __init__(self, study: Study, total: int) -> None:
         self.study, self.total = study, total

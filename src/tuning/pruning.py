@@ -1,4 +1,4 @@
-"""Ends a trial early whose validation falls behind that of the trials before it."""
+"""Ending a trial early when its validation falls behind that of the trials before it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from src.training.judging import Judge
 
 
 class Pruning(pl.Callback):
-    """Reports every epoch's metric to the trial, and stops training when the study says so."""
+    """A callback that reports each epoch's metric to the trial, and stops if the study says so."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.epochs = 0
-        """How many were judged."""
+        """The number of judged epochs."""
         self.pruned = False
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

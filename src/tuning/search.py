@@ -1,4 +1,4 @@
-"""The search in one process: asks the study for trials, runs them, tells what came of them."""
+"""The search in one process: it asks the study for trials, runs them, and reports results."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def search(
     explain: Callable[[Exception], str | None],
     say: Callable[[str], None],
 ) -> None:
-    """Runs trials until `total` are finished or pruned, and says a line of each.
+    """Run trials until `total` are finished or pruned, and say a line about each.
 
-    `workers`: how many processes do so, for the estimate of time. `explain` gives the line for a
-    user's mistake, and None for a bug, which ends the search. Raises UserError when more trials
-    fail than succeed.
+    `workers`: the number of processes that do so, for the estimate of time. `explain` gives the
+    line for a user's mistake, and None for a bug, which ends the search. Raises UserError when more
+    trials fail than succeed.
     """
     failed = succeeded = 0
     while trial := study.next(plan.space, total):
@@ -61,7 +61,7 @@ def search(
 def _run(
     study: Study, plan: Plan, trial: Trial, parent: str | None, more: Sequence[str]
 ) -> tuple[int, str]:
-    """Runs the trial and tells the study; how many are finished then, and what to say of it."""
+    """Run the trial and tell the study; return how many are finished then, and a description."""
     metric = plan.metric
     twin = study.twin(trial)
     if twin is not None:
@@ -85,7 +85,7 @@ def _best(study: Study) -> list[str]:
 
 
 def _left(study: Study, total: int, workers: int) -> list[str]:
-    """How long the rest may take, if there is any."""
+    """Estimate the time for the remaining trials, if there are any."""
     took = [trial.user_attrs["seconds"] for trial in study.trials if trial.state in FINISHED]
     left = total - len(took)
     if not took or left <= 0:

@@ -14,9 +14,9 @@ from src.sweeping.jobs import RECORDING
 
 
 def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> None:
-    """Writes what `words` choose on training's command line, under lines of comment.
+    """Write the options that `words` choose on training's command line, under lines of comment.
 
-    Where runs are recorded is left to the command that runs them.
+    The options of recording are left to the command that runs the experiment.
     """
     cfg = compose(words, with_hydra=True)
     choices = {
@@ -42,7 +42,7 @@ def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> 
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists of numbers in one line, as in the project's own files."""
+    """A dumper that writes lists of numbers in one line, as in the project's own files."""
 
 
 def _represent(dumper: yaml.SafeDumper, entries: list[Any]) -> yaml.Node:
@@ -54,7 +54,7 @@ _Dumper.add_representer(list, _represent)
 
 
 def _different(chosen: Mapping[Any, Any], given: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The entries of `chosen` that are others in `given`, or not there."""
+    """Return the entries of `chosen` that are different in `given`, or missing there."""
     found: dict[Any, Any] = {}
     for key, value in chosen.items():
         if key in given and isinstance(value, Mapping) and isinstance(given[key], Mapping):

@@ -1,4 +1,4 @@
-"""What is searched: options with their choices or ranges, as conf/search/*.yaml writes them."""
+"""The search space: options with their choices or ranges, as in conf/search/*.yaml."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ PLAIN = re.compile(r"[A-Za-z][\w./+-]*")
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values; where they are lists, each has a name: {narrow: [16, 8]}."""
+    """A set of values to choose from; where they are lists, each has a name: {narrow: [16, 8]}."""
 
     choices: list[Scalar] | dict[str, Any]
     unless: list[str] = field(default_factory=list)
-    """Other options: where one of these is given, this one is not searched."""
+    """Other options: where the user gives one of these, this one is not searched."""
 
     @property
     def distribution(self) -> BaseDistribution:
         return CategoricalDistribution(list(self.choices))
 
     def value(self, drawn: Any) -> Any:
-        """What the option is set to when this was drawn."""
+        """Return the value that the option is set to when `drawn` was drawn."""
         return self.choices[drawn] if isinstance(self.choices, dict) else drawn
 
     def __str__(self) -> str:
@@ -47,12 +47,12 @@ class Choices:
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; whole ones if both are whole."""
+    """The numbers from `low` to `high`, both included; whole numbers if both are whole."""
 
     low: int | float
     high: int | float
     log: bool = False
-    """Whether factors, not distances, count alike."""
+    """Whether draws are uniform in the logarithm."""
     step: int | float | None = None
     unless: list[str] = field(default_factory=list)
 
@@ -64,6 +64,7 @@ class Range:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def value(self, drawn: Any) -> Any:
+        """Return the number that was drawn."""
         return drawn
 
     def __str__(self) -> str:
@@ -72,13 +73,13 @@ class Range:
 
 
 Space = dict[str, Choices | Range]
-"""By the option's whole name."""
+"""The searched options, by their whole names."""
 
 
 def read_space(node: Mapping[str, Any], prefix: str = "") -> Space:
-    """The options of a search space that is nested like the configuration.
+    """Read the options of a search space that is nested like the configuration.
 
-    Raises UserError for what is neither choices nor a range.
+    Raises UserError for an option with neither choices nor a range.
     """
     space: Space = {}
     for key, value in node.items():
@@ -119,7 +120,7 @@ def _range(node: Mapping[str, Any], name: str) -> Range:
 
 
 def split_fixed(space: Space, given: Sequence[str]) -> tuple[Space, list[str]]:
-    """The space without what the options `given` decide, and the names of what left it."""
+    """Return the space without what the options `given` decide, and the names that left it."""
     fixed = [
         name
         for name, searched in space.items()
@@ -132,7 +133,7 @@ def split_fixed(space: Space, given: Sequence[str]) -> tuple[Space, list[str]]:
 
 
 def check_names(space: Space, options: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
-    """Raises UserError for what is no option of the configuration, or no choice of a group."""
+    """Refuse unknown options and unknown choices of a group: raise UserError."""
     for name, searched in space.items():
         if name in groups:
             if isinstance(searched, Range):
@@ -147,12 +148,12 @@ def check_names(space: Space, options: Sequence[str], groups: Mapping[str, Seque
 
 
 def words_of(space: Space, drawn: Mapping[str, Any]) -> list[str]:
-    """The command line's words for what was drawn: model.factors=8."""
+    """Return the words for the command line of what was drawn: model.factors=8."""
     return [f"{name}={quoted(space[name].value(value))}" for name, value in drawn.items()]
 
 
 def quoted(value: Any) -> str:
-    """As Hydra reads it on a command line, to the last bit."""
+    """Write a value as Hydra reads it on a command line, exact to the last bit."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
@@ -166,7 +167,7 @@ def quoted(value: Any) -> str:
 
 
 def shown(drawn: Mapping[str, Any]) -> str:
-    """For people: model.factors=8 optimizer.lr=0.001235."""
+    """Write what was drawn for people: model.factors=8 optimizer.lr=0.001235."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in drawn.items()

@@ -1,4 +1,4 @@
-"""An Optuna study in a folder, which any number of processes work at, now and later."""
+"""An Optuna study in a folder, on which any number of processes work, now and later."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 @contextmanager
 def open_study(folder: Path, plan: Plan, seed: int, prune: bool) -> Iterator[Study]:
-    """The plan's study in `folder`, made or gone on with; this process works at it meanwhile."""
+    """Open the plan's study in `folder`, new or continued; this process works on it meanwhile."""
     pruner = pruner_for(plan.options["trainer"]["max_epochs"], prune)
     study = Study(folder, plan.about, lower_is_better(plan.metric), seed, pruner)
     try:
@@ -49,7 +49,10 @@ def open_study(folder: Path, plan: Plan, seed: int, prune: bool) -> Iterator[Stu
 
 
 def pruner_for(max_epochs: int, prune: bool) -> BasePruner:
-    """Ends what is worse than the median at its epoch, but no first epochs and no first trials."""
+    """Return a pruner of trials worse than the median at their epoch.
+
+    It never ends the first epochs of a trial, nor the first trials.
+    """
     if not prune:
         return NopPruner()
     first = max(EPOCHS_BEFORE_PRUNING, round(SHARE_BEFORE_PRUNING * max_epochs))
@@ -57,10 +60,10 @@ def pruner_for(max_epochs: int, prune: bool) -> BasePruner:
 
 
 class Study:
-    """Hands out trials until there are enough, and keeps what came of them.
+    """A study that hands out trials until there are enough, and keeps their results.
 
-    What a trial draws follows from the seed, its place in the study and the trials before it, so
-    that a study that was cut off and goes on is the same as one that never was.
+    The draws of a trial follow from the seed, its place in the study and the trials before it, so
+    that a study that was interrupted and continued is the same as one that never was.
     """
 
     def __init__(
@@ -71,10 +74,10 @@ class Study:
         seed: int,
         pruner: BasePruner,
     ) -> None:
-        """Makes the study in `folder`, or goes on with it.
+        """Make the study in `folder`, or continue it.
 
-        `about`: what all its trials have in common. Raises UserError when the folder holds a study
-        about something else.
+        `about`: facts that all its trials have in common. Raises UserError when the folder holds a
+        study with other facts.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,12 +110,12 @@ class Study:
             )
 
     def close(self) -> None:
-        """Lets others know that no trial of this process is under way any more."""
+        """Let other processes know that no trial of this process is running any more."""
         self._worker.release()
         Path(self._worker.lock_file).unlink(missing_ok=True)
 
     def next(self, space: Space, total: int) -> Trial | None:
-        """A trial with everything drawn; None when there are `total`, with those under way."""
+        """Return a trial with everything drawn; None if there are `total`, with running ones."""
         with self._lock:
             self.take_back()
             trials = self.study.get_trials(deepcopy=False)
@@ -132,7 +135,7 @@ class Study:
             return trial
 
     def take_back(self) -> None:
-        """Puts trials in line again whose process was killed."""
+        """Put trials whose process was killed in the queue again."""
         with self._lock:
             workers = [file.name for file in self.folder.glob(".worker-*") if self._is_alive(file)]
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -141,7 +144,7 @@ class Study:
                     self.give_back(trial)
 
     def _is_alive(self, worker: Path) -> bool:
-        """Whether a process holds the lock; a file that is left over is removed."""
+        """Tell whether a process holds the lock; remove the file if it is left over."""
         if worker == Path(self._worker.lock_file):
             return True
         try:
@@ -153,9 +156,9 @@ class Study:
         return False
 
     def give_back(self, trial: Trial | FrozenTrial) -> None:
-        """Marks a trial as cut off, and puts what it drew in line again.
+        """Mark a trial as interrupted, and put its draws in the queue again.
 
-        But not for ever: it may be what the trial drew that ends its process.
+        This happens TIMES times at most: the draws may be the cause that ends the process.
         """
         times = trial.user_attrs.get("times_cut_off", 0) + 1
         with self._lock:
@@ -171,9 +174,9 @@ class Study:
         self._drop_checkpoints(trial.number)
 
     def finish(self, trial: Trial, outcome: Outcome) -> int:
-        """Keeps what the trial came to, and the checkpoints of the best trial alone.
+        """Keep the trial's outcome, and only the checkpoints of the best trial.
 
-        Returns how many trials are finished or pruned now.
+        Return how many trials are finished or pruned now.
         """
         # the value of its own too: of a pruned trial Optuna keeps the last epoch's
         for name, fact in asdict(outcome).items():
@@ -190,7 +193,7 @@ class Study:
             return self.n_finished()
 
     def fail(self, trial: Trial, error: str) -> None:
-        """Keeps why the trial has no value; it does not count, and is not tried again."""
+        """Keep the error of a failed trial, which does not count and is not tried again."""
         trial.set_user_attr("error", error)
         self.study.tell(trial, state=TrialState.FAIL)
         self._drop_checkpoints(trial.number)
@@ -199,38 +202,40 @@ class Study:
         shutil.rmtree(self.trial_folder(number) / "checkpoints", ignore_errors=True)
 
     def twin(self, trial: Trial) -> FrozenTrial | None:
-        """An earlier trial that finished with the same draws, so with the same value."""
+        """Return an earlier trial that finished with the same draws, and so with the same value."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return next((other for other in complete if other.params == trial.params), None)
 
     def trial_folder(self, number: int) -> Path:
+        """Return the folder of a trial."""
         return self.folder / f"trial-{number:03}"
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All that were begun, but not those that were cut off and came again."""
+        """All trials that were begun, but not those that were interrupted and came again."""
         trials = self.study.get_trials(deepcopy=False)
         return [t for t in trials if t.state != TrialState.WAITING and not _cut_off(t)]
 
     def n_finished(self, trials: list[FrozenTrial] | None = None) -> int:
-        """How many count: all but those that failed, were cut off or are under way."""
+        """Count finished and pruned trials, without failed, interrupted and running ones."""
         trials = self.trials if trials is None else trials
         return sum(trial.state in FINISHED for trial in trials)
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The first of the best, None while none has run to its end."""
+        """The first of the best trials; None while no trial has run to its end."""
         complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
         sign = 1 if self.minimized else -1
         return min(complete, key=lambda trial: (sign * value_of(trial), trial.number), default=None)
 
     @property
     def minimized(self) -> bool:
+        """Whether lower values of the metric are better."""
         return self.study.direction == optuna.study.StudyDirection.MINIMIZE
 
 
 def value_of(trial: FrozenTrial) -> float:
-    """What selected the trial's epoch."""
+    """Return the value of the metric that selected the trial's epoch."""
     return trial.user_attrs["value"]
 
 

@@ -1,4 +1,4 @@
-"""Several processes at one search: the same command, told by its environment to take part."""
+"""Several processes for one search: the same command, told by its environment to take part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORKER = "NCF_TUNE_WORKER"
 
 
 def threads_each(workers: int, threads: int | None) -> int | None:
-    """CPU threads of a trial: `threads`, where so many workers leave each other as many cores."""
+    """Return the CPU threads of a trial: `threads`, at most each worker's share of the cores."""
     if workers == 1:
         return threads
     share = max(1, int(cpu_count()) // workers)
@@ -35,7 +35,7 @@ def run_workers(
     parent: str | None,
     say: Callable[[str], None],
 ) -> None:
-    """Runs workers until they end, and says what they say.
+    """Run workers until they end, and say the lines that they print.
 
     They end at once when this process does, however it ends. Raises UserError, or RuntimeError for
     a bug, when one of them failed.
@@ -90,7 +90,7 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> Non
 
 
 def end_with_parent() -> None:
-    """Interrupts this worker, as Ctrl-C would, as soon as the process that started it ends."""
+    """Interrupt this worker, as Ctrl-C would, as soon as the process that started it ends."""
 
     def wait() -> None:
         # not through sys.stdin, whose lock would be missed when the interpreter ends

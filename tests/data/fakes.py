@@ -17,7 +17,7 @@ from src.errors import UserError
 def interactions(
     seen: list[list[int]], n_items: int, times: list[list[int]] | None = None
 ) -> Interactions:
-    """The items of users 0, 1, ... in order; user 3 is called 1003, item 3 is called "i3"."""
+    """Return the items of users 0, 1, ... in order; user 3 is called 1003, item 3 "i3"."""
     return Interactions(
         np.repeat(np.arange(len(seen), dtype=np.int32), [len(items) for items in seen]),
         np.fromiter(chain(*seen), np.int32),
@@ -28,7 +28,7 @@ def interactions(
 
 
 class FakeSource:
-    """Interactions or a released split from memory."""
+    """A source of interactions or a released split from memory."""
 
     def __init__(self, data: Interactions | ReleasedSplit, content: str = "a") -> None:
         self.data, self.content = data, content

@@ -28,14 +28,14 @@ def datamodule(source: Source, cache: Path, **options: Any) -> InteractionDataMo
 
 
 def toy(cache: Path, seen: list[list[int]] = SEEN, **options: Any) -> InteractionDataModule:
-    """Each user's items are in the order of time; item 7 is nobody's."""
+    """Return data with each user's items in the order of time; no user has item 7."""
     times = [list(range(len(items))) for items in seen]
     source = FakeSource(interactions(seen, 8, times))
     return datamodule(source, cache, **{"candidates": 2, **options})
 
 
 def epoch(stream: TrainingStream, number: int) -> tuple[Tensor, Tensor]:
-    """Users and items of all batches."""
+    """Return users and items of all batches."""
     stream.set_epoch(number)
     users, items = zip(*chain.from_iterable(stream), strict=True)
     return torch.cat(users), torch.cat(items)
@@ -95,7 +95,7 @@ def test_prepared_data_does_not_depend_on_the_seed_but_training_does(tmp_path: P
 
 
 def test_held_out_items_are_training_negatives_like_any_other(tmp_path: Path) -> None:
-    """Leaving them out would tell the model which items are held out."""
+    """Keep held-out items: leaving them out would tell the model which ones are held out."""
     train = {0: {0, 1}, 1: {2}, 2: {5}, 3: {6}}
     assert drawn_negatives(toy(tmp_path)) == {
         (user, item) for user, items in train.items() for item in set(range(7)) - items
@@ -138,7 +138,7 @@ def test_batches_are_not_moved(tmp_path: Path) -> None:
 def released(
     shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[bool, InteractionDataModule]:
-    """The paper's ML-1M split with and without a validation part."""
+    """Prepare the paper's ML-1M split with and without a validation part."""
     source = ReleasedNCF("ml-1m", str(shared_data))
     cache = tmp_path_factory.mktemp("released")
     return {
@@ -161,7 +161,7 @@ def test_released_ml_1m_has_the_published_sizes(
 
 
 def test_popularity_on_released_ml_1m(released: dict[bool, InteractionDataModule]) -> None:
-    """He et al. 2017 show about .454 and .254 in figure 5."""
+    """Compare with about .454 and .254, which He et al. 2017 show in figure 5."""
     data = released[False]
     train = data.prepared.split.train
     popularity = torch.from_numpy(np.bincount(train.items, minlength=train.n_items))

@@ -15,7 +15,7 @@ Row = tuple[int, int]
 def interactions(
     rows: list[Row], ratings: list[float] | None = None, times: list[int] | None = None
 ) -> Interactions:
-    """Rows of user and item; user 3 is called "u3", item 3 is called 103."""
+    """Return rows of user and item; user 3 is called "u3", item 3 is called 103."""
     users = np.array([user for user, _ in rows], np.int32)
     items = np.array([item for _, item in rows], np.int32)
     return Interactions(
@@ -93,7 +93,7 @@ def test_core_removes_in_chains() -> None:
 
 
 def naive_core(rows: set[Row], k: int) -> set[Row]:
-    """Removes one row at a time while any user or item has fewer than k."""
+    """Remove one row at a time while any user or item has fewer than k."""
     while True:
         for user, item in rows:
             degrees = (

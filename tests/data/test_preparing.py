@@ -37,7 +37,7 @@ def source() -> FakeSource:
 
 
 def folders(cache: Path) -> list[str]:
-    """What is in the cache, apart from lock files."""
+    """List what is in the cache, apart from lock files."""
     return sorted(file.name for file in cache.iterdir() if file.suffix != ".lock")
 
 
@@ -168,7 +168,7 @@ def test_the_log_says_who_is_in_training_only(
 
 
 def known(split: Split) -> dict[int, set[int]]:
-    """Each user's items in all three parts."""
+    """Return each user's items in all three parts."""
     items: dict[int, set[int]] = {}
     for part in (split.train, split.validation, split.test):
         for user, item in zip(part.users.tolist(), part.items.tolist(), strict=True):

@@ -20,7 +20,7 @@ from tests.data import fakes
 
 
 def interactions(users: list[int], times: list[int] | None = None) -> Interactions:
-    """One row a user listed; its item is the row's own number, so that rows can be recognized."""
+    """Return a row for each user listed; its item is its number, so that it can be recognized."""
     return Interactions(
         np.array(users, np.int32),
         np.arange(len(users), dtype=np.int32),
@@ -31,7 +31,7 @@ def interactions(users: list[int], times: list[int] | None = None) -> Interactio
 
 
 def rows(split: Split) -> tuple[list[int], list[int], list[int]]:
-    """The row numbers in training, validation and test."""
+    """Return the row numbers in training, validation and test."""
     return split.train.items.tolist(), split.validation.items.tolist(), split.test.items.tolist()
 
 
@@ -40,14 +40,14 @@ user_lists = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 
 @st.composite
 def timed(draw: st.DrawFn) -> Interactions:
-    """A few users at a few instants, so that ties are many."""
+    """Draw a few users at a few instants, so that there are many ties."""
     users = draw(user_lists)
     times = draw(st.lists(st.integers(0, 6), min_size=len(users), max_size=len(users)))
     return interactions(users, times)
 
 
 def assert_whole(split: Split, data: Interactions) -> None:
-    """Each row is in exactly one part, in the order of the file, and held-out users are trained."""
+    """Check that each row is in one part, in file order, and that held-out users are trained."""
     assert sorted(chain(*rows(split))) == list(range(len(data)))
     assert all(part == sorted(part) for part in rows(split))
     assert_users_are_trained(split)

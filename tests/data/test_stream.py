@@ -20,7 +20,7 @@ BLOCK_SIZES = [1, 3, 6, 7, 1 << 16]
 def make_stream(
     *, negatives: int = 2, batch_size: int = 9, seed: int = 0, rank: int = 0, world_size: int = 1
 ) -> TrainingStream:
-    """Ten positives; by default three of them a batch, each with two negatives."""
+    """Make a stream of ten positives; by default a batch has three, each with two negatives."""
     users = np.array([user for user, _ in POSITIVES], np.int32)
     items = np.array([item for _, item in POSITIVES], np.int32)
     unseen = UnseenLists(Interactions(users, items, np.arange(len(SEEN)), np.arange(N_ITEMS)))

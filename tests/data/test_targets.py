@@ -24,7 +24,7 @@ TEST_CANDIDATES = [[3, 4, 6], [0, 7, 1], [1, 2, 4], [0, 3, 7], [1, 3, 4]]
 
 
 def prepared(with_candidates: bool = True) -> Prepared:
-    """Of each user's three items the last is test, the second validation."""
+    """Prepare data with the last of each user's three items as test, the second as validation."""
     train, validation, test = (DATA.take(np.arange(start, 15, 3)) for start in range(3))
     candidates: dict[Part, IntArray] = {
         "val": np.full((5, 3), 7, np.int32),
@@ -80,7 +80,7 @@ SEVERAL_TEST = [(4, 2), (1, 5), (0, 2), (1, 0), (4, 7), (1, 6)]
 
 
 def several() -> Prepared:
-    """Users 0, 1 and 4 have one, three and two targets, listed in no order."""
+    """Prepare users 0, 1 and 4 with one, three and two targets, listed in no order."""
     train = DATA.take(np.arange(0, 15, 3))
     pairs = np.array(SEVERAL_TEST, np.int32)
     test = Interactions(pairs[:, 0], pairs[:, 1], DATA.user_ids, DATA.item_ids)

@@ -19,7 +19,7 @@ Index = Callable[[list[set[int]], int], UnseenItems | UnseenLists]
 
 
 def data_of(seen: list[set[int]], n_items: int, repeats: int = 1) -> Interactions:
-    """Users 0, 1, ... and the items they have seen, listed from last to first."""
+    """Return users 0, 1, ... with the items they have seen, listed from last to first."""
     pairs = [(user, item) for user, items in enumerate(seen) for item in items] * repeats
     return Interactions(
         users=np.array([user for user, _ in reversed(pairs)], np.int32),
@@ -48,7 +48,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def assert_close(drawn: Tensor, expected: dict[int, float]) -> None:
-    """Each share is within five standard errors of what is expected."""
+    """Check that each share is within five standard errors of its expectation."""
     counts, n = Counter(drawn.flatten().tolist()), drawn.numel()
     assert set(counts) <= set(expected)
     for item, share in expected.items():
@@ -57,7 +57,7 @@ def assert_close(drawn: Tensor, expected: dict[int, float]) -> None:
 
 @st.composite
 def seen_sets(draw: st.DrawFn) -> tuple[list[set[int]], int]:
-    """What each user has seen, anything from nothing to everything, and the number of items."""
+    """Draw what each user has seen, from nothing to everything, and the number of items."""
     n_items = draw(st.integers(1, 7))
     masks = draw(st.lists(st.integers(0, 2**n_items - 1), min_size=1, max_size=5))
     return [{item for item in range(n_items) if mask >> item & 1} for mask in masks], n_items

@@ -23,7 +23,7 @@ sizes = st.tuples(st.integers(1, 30), st.integers(0, 60)).map(lambda s: (s[0], s
 
 
 def metrics_of(n_ranks: int) -> NDArray[np.float64]:
-    """Of true ranks 1, 2, ...: [n_ranks, 9]."""
+    """Return the metrics of true ranks 1, 2, ...: [n_ranks, 9]."""
     found = metrics_at(torch.arange(1, n_ranks + 1), KS)
     assert list(found) == NAMES
     return torch.stack(list(found.values()), dim=1).numpy()
@@ -82,7 +82,7 @@ def test_the_expected_estimate_of_the_rank_is_the_rank(size: tuple[int, int]) ->
 
 
 def test_metrics_at_an_unbiased_rank() -> None:
-    """Rank 3 among 10 of 25 negatives: about 1 + 25 * 2 / 10 = 6 among all."""
+    """Take rank 3 among 10 of 25 negatives: about 1 + 25 * 2 / 10 = 6 among all."""
     assert estimate("unbiased-rank/hr@5", 3, 10, 25) == 0
     assert estimate("unbiased-rank/hr@10", 3, 10, 25) == 1
     assert estimate("unbiased-rank/ndcg@10", 3, 10, 25) == pytest.approx(0.356207187108022)
@@ -95,7 +95,7 @@ def test_metrics_at_an_unbiased_rank() -> None:
 
 
 def by_definition(n: int, n_unseen: int) -> NDArray[np.float64]:
-    """The formula of the paper, with every true rank as likely as any other."""
+    """Compute the paper's formula, with every true rank as likely as any other."""
     chances = hypergeom.pmf(np.arange(n + 1), n_unseen, np.arange(n_unseen + 1)[:, None], n)
     prior = np.full(n_unseen + 1, 1 / (n_unseen + 1))
     weighted = chances.T * prior
@@ -104,7 +104,7 @@ def by_definition(n: int, n_unseen: int) -> NDArray[np.float64]:
 
 
 def test_one_of_two_negatives() -> None:
-    """HR@1: chances of the sampled ranks are (1, 0), (1/2, 1/2) and (0, 1) at true ranks 1, 2, 3.
+    """Check HR@1: sampled ranks have chances (1, 0), (1/2, 1/2), (0, 1) at true ranks 1, 2, 3.
 
     4 A'A = [[5, 1], [1, 5]], 4 diag(A'1) = 6 I and 4 A' values = (4, 0), so with gamma = 0.01
     [[5.01, 0.99], [0.99, 5.01]] g = (4, 0).
@@ -147,13 +147,13 @@ def test_no_other_estimate_has_a_smaller_error() -> None:
 
 @pytest.mark.parametrize(("n", "n_unseen"), [(99, 3700), (99, 1400), (20, 50), (3, 1000)])
 def test_right_on_average_when_every_rank_is_as_likely(n: int, n_unseen: int) -> None:
-    """Exactly: sampled ranks are as likely as each other, too."""
+    """Check this exactly: sampled ranks are as likely as each other, too."""
     found = compute_correction(metrics_of(max(KS)), n, n_unseen)
     np.testing.assert_allclose(found.mean(0), metrics_of(n_unseen + 1).mean(0), atol=1e-13)
 
 
 def test_a_simulation() -> None:
-    """Uniform true ranks among 1001, drawn from there; the raw metrics are ten times too high."""
+    """Draw uniform true ranks among 1001; the raw metrics are ten times too high."""
     n, n_unseen, n_targets = 99, 1000, 100_000
     generator = np.random.default_rng(0)
     true = generator.integers(1, n_unseen + 2, n_targets)
@@ -168,7 +168,7 @@ def test_a_simulation() -> None:
 
 
 def test_closer_than_the_raw_metric_when_ranks_are_mostly_good() -> None:
-    """As a model's are, and not as the estimate supposes: the chance of rank r is about 1 / r."""
+    """Use ranks like a model's, with chances of about 1 / r, unlike what the estimate supposes."""
     n, n_unseen = 99, 2000
     chances = compute_sampled_rank_chances(n_unseen + 1, n, n_unseen)
     prior = 1 / np.arange(1, n_unseen + 2)

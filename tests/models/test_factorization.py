@@ -146,7 +146,7 @@ def test_nmf_predicts_the_mean_for_those_never_rated() -> None:
 
 
 def test_nmf_of_movielens_is_as_near_as_surprise(shared_data: Path) -> None:
-    """Surprise reports an RMSE of .963 for its NMF on MovieLens-100K, with the same options."""
+    """Compare with an RMSE of .963, reported by Surprise for MovieLens-100K and equal options."""
     table = np.loadtxt(shared_data / "ml-100k" / "u.data", dtype=np.int32)
     users, items, ratings = table[:, 0] - 1, table[:, 1] - 1, table[:, 2].astype(np.float32)
     everything = Interactions(users, items, np.arange(943), np.arange(1682), ratings)

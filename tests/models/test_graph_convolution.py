@@ -116,7 +116,7 @@ def test_rows_and_their_squared_norms_are_those_before_propagation(model: GraphR
 
 
 def count(model: GraphRecommender, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list that grows with every convolution."""
+    """Return a list that grows with every convolution."""
     calls: list[int] = []
     convolve = model.convolve
 

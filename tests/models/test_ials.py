@@ -24,7 +24,7 @@ OPTIONS = {"factors": 4, "regularization": 0.02, "unobserved_weight": 0.3}
 
 
 def objective(users: Tensor, items: Tensor, nu: float) -> Tensor:
-    """As the paper writes it: every pair at once."""
+    """Compute the objective as the paper writes it: with every pair at once."""
     scores, chosen = users @ items.t(), torch.from_numpy(CHOSEN).double()
     of_user = (chosen.sum(1) + 0.3 * 9) ** nu
     of_item = (chosen.sum(0) + 0.3 * 20) ** nu

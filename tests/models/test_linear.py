@@ -133,7 +133,7 @@ def test_too_little_regularization_is_the_users_mistake() -> None:
 
 @pytest.mark.slow
 def test_ease_gives_the_known_scores(shared_data: Path, tmp_path: Path) -> None:
-    """Ferrari Dacrema et al. 2021 have .7192 and .4494 on the split released with NCF."""
+    """Compare with .7192 and .4494 of Ferrari Dacrema et al. 2021 on the released split."""
     source = ReleasedNCF("ml-1m", "", path=str(shared_data / "ncf-ml-1m"))
     options = PreparationOptions("leave-one-out", False, 0.1, 0.1, "released", None, 1, 0)
     prepared = prepare("ncf-ml-1m", source, options, tmp_path)

@@ -17,7 +17,7 @@ TABLE = pd.DataFrame({"user": ["a", "b"], "hr@10": [0.0, 1.0]})
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Two sweeps of one name, the later with all that a comparison leaves out; and more."""
+    """Fill a store: two sweeps of one name, the later with runs that no comparison shows; more."""
     store = Store(tmp_path_factory.mktemp("store"))
     store.run(parent=store.sweep("grid"), name="of an earlier sweep")
     store.ids = {"grid": store.sweep("grid")}  # type: ignore[attr-defined]

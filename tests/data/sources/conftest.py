@@ -12,7 +12,7 @@ import pytest
 
 
 class Server:
-    """Serves `files` by path over HTTP on 127.0.0.1, and records what was asked for.
+    """A server of `files` by path over HTTP on 127.0.0.1, which records the requested paths.
 
     A path listed in `truncated` announces twice the bytes that it sends.
     """

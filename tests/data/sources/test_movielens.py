@@ -32,7 +32,7 @@ TEXTS = {
 
 @pytest.fixture
 def pinned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes a release of a small archive, served at the given addresses."""
+    """Make a release of a small archive, served at the given addresses."""
 
     def pin(release: str, archive: bytes, urls: tuple[str, ...] = ()) -> None:
         digest = hashlib.sha256(archive).hexdigest()

@@ -111,7 +111,7 @@ def test_memory_does_not_grow_with_users_times_items() -> None:
 
 
 def hit_rate(target: np.ndarray, negatives: np.ndarray) -> float:
-    """HR@10 of scores [U] and [U, 99]; ties count against the target."""
+    """Compute HR@10 of scores [U] and [U, 99]; ties count against the target."""
     rank = 1 + (negatives >= target[:, None]).sum(axis=1)
     return float((rank <= 10).mean())
 
