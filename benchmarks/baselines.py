@@ -20,7 +20,7 @@ import pandas as pd
 from src.config.paths import CONF, OUTPUTS
 from src.papers import published
 from src.papers.exhibits import NO_CHANCE
-from src.papers.markdown import fill
+from src.papers.markdown import fill_mark
 from src.run.provenance import machine
 
 mpl.use("Agg")
@@ -193,8 +193,8 @@ def main(wanted: list[str]) -> None:
     make_missing(wanted or names())
     runs = measured()
     page = DOCS / "baselines.md"
-    fill(page, "table", [f"{machine()}.", "", *table(runs)])
-    fill(page, "estimates", errors(runs))
+    fill_mark(page, "table", [f"{machine()}.", "", *table(runs)])
+    fill_mark(page, "estimates", errors(runs))
     draw_estimates(runs, DOCS / "estimates.png")
     print("\n".join(table(runs)))
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from rich.table import Table
 
 from benchmarks.rows import Row
-from src.papers.markdown import fill
+from src.papers.markdown import fill_mark
 from src.run.provenance import git_commit, machine
 
 mpl.use("Agg")
@@ -69,7 +69,7 @@ def write(rows: list[Row], name: str) -> None:
         f"|{'---|' * len(columns)}",
         *(f"| {' | '.join(cells(row, others))} |" for row in rows),
     ]
-    fill(DOCS / "performance.md", name, lines)
+    fill_mark(DOCS / "performance.md", name, lines)
 
 
 def draw(rows: list[Row]) -> None:

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
@@ -36,7 +37,7 @@ TERMINATED = 128 + signal.SIGTERM
 READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
 
 # What the system says when a folder can't be written or the disk is full
-_FILE_TROUBLE = {
+_FILE_ERRORS = {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -51,7 +52,7 @@ _FILE_TROUBLE = {
 
 
 def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
-    """Composes the configuration from the command line, calls `task` with it, and exits.
+    """Compose the configuration from the command line, call `task` with it, and exit.
 
     Status 0 when all went well, 2 with one line on stderr for a mistake of the user's, 130 after
     Ctrl-C, 143 after SIGTERM; a traceback and status 1 are for bugs.
@@ -59,11 +60,11 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     # Hydra then raises what it would have printed, and leaves the printing to us
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
-    if strangers := get_args_parser().parse_known_args()[1]:
-        _fail(_stranger(strangers[0]))
+    if unknown := get_args_parser().parse_known_args()[1]:
+        _fail(_explain_unknown(unknown[0]))
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     try:
-        app(_one_line_errors(task))()
+        app(_end_in_one_line(task))()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
@@ -77,8 +78,8 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         _fail(line)
 
 
-def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """In a single run a mistake ends here; in a multirun it ends the job and the others go on."""
+def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """Let a mistake end a single run here; in a multirun it ends the job and the others go on."""
 
     def wrapped(cfg: DictConfig) -> Any:
         try:
@@ -95,6 +96,21 @@ def _one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
     return wrapped
 
 
+def output_folder() -> Path:
+    """Return the folder that Hydra made for this run or job."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def is_job() -> bool:
+    """Tell whether this is one of a sweep's jobs."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def shares_terminal() -> bool:
+    """Tell whether other jobs run beside this one."""
+    return not HydraConfig.get().launcher._target_.endswith(".BasicLauncher")
+
+
 def _terminate(*_: object) -> NoReturn:
     # Lightning's own handler would let the process end with status 0
     sys.exit(TERMINATED)
@@ -107,10 +123,10 @@ def _fail(line: str) -> NoReturn:
 
 
 def user_line(error: Exception, config_name: str | None = None) -> str | None:
-    """The line to show for a user's mistake; None for a bug."""
+    """Return the line to show for a user's mistake; None for a bug."""
     if isinstance(error, UserError):
         line = str(error)
-    elif isinstance(error, OSError) and error.errno in _FILE_TROUBLE:
+    elif isinstance(error, OSError) and error.errno in _FILE_ERRORS:
         line = f"{error.strerror}: {error.filename or 'while writing'}"
     elif isinstance(error, MissingConfigException) and error.missing_cfg_file:
         line = _unknown_choice(error)
@@ -132,7 +148,7 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
     return " ".join(line.split())
 
 
-def _stranger(word: str) -> str:
+def _explain_unknown(word: str) -> str:
     if word.startswith("-"):
         return f"no option {word}: options are NAME=VALUE, such as model=gmf; --help lists them"
     return f"{word} stands apart from the other options: put flags such as -m before them all"

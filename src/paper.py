@@ -11,40 +11,39 @@ from typing import TYPE_CHECKING
 from hydra._internal.utils import get_args_parser
 
 from src import cli
+from src.config.compose import plain
 from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-# What conf/paper.yaml calls the options that are groups to src.train, and so to Hydra
+# Options of conf/paper.yaml that are groups to src.train, and so to Hydra, under other names
 GROUPS = {"data": "datasets", "protocol": "protocols"}
 OWN = ("what", "quick", "models", "workers", "run", "estimate", "folder", "out", "fill", *GROUPS)
 LISTS = ("what", "data", "models")
 
 
 def paper(cfg: DictConfig) -> None:
-    """Runs what is missing, then writes the page of all that is there."""
+    """Run what is missing, then write the page of all that is there."""
     with importing():
-        from omegaconf import OmegaConf
-
         from src.config.build import check
-        from src.papers.pipeline import make
-        from src.papers.request import asked
+        from src.papers.pipeline import reproduce
+        from src.papers.request import read_request
 
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_Once())
-    given = OmegaConf.to_container(cfg, resolve=True)
-    make(asked(**check(asked, given, "")))  # type: ignore[arg-type]
+        handler.addFilter(_FirstTimeOnly())
+    reproduce(read_request(**check(read_request, plain(cfg), "")))
 
 
-class _Once(logging.Filter):
-    """Lets a message through the first time: many runs read the same data."""
+class _FirstTimeOnly(logging.Filter):
+    """A filter for messages that come again: many runs read the same data."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the message is new."""
         message = record.getMessage()
         new = message not in self.seen
         self.seen.add(message)
@@ -52,7 +51,7 @@ class _Once(logging.Filter):
 
 
 def arguments(words: Sequence[str]) -> list[str]:
-    """The command line as Hydra reads it: lists in brackets, and src.train's options as one."""
+    """Return the command line as Hydra reads it: lists in brackets, src.train's options as one."""
     overrides = get_args_parser().parse_known_args(list(words))[0].overrides
     flags = [word for word in words if word not in overrides]
     own, others = [], []
@@ -67,7 +66,7 @@ def arguments(words: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Entry point of `python -m src.paper` and `ncf-paper`."""
+    """Run `python -m src.paper`, also as `ncf-paper`."""
     sys.argv[1:] = arguments(sys.argv[1:])
     cli.run(paper, "paper")
 

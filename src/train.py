@@ -8,38 +8,50 @@ from src import cli
 from src.config.startup import importing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from omegaconf import DictConfig
 
 
 def train(cfg: DictConfig) -> float:
-    """Runs the configured pre-training stages, if any, then the run itself.
+    """Check the configuration, train its pre-training stages, if any, then the run itself.
 
     Returns the metric that selected the epoch, for sweepers.
     """
     # heavy libraries load here, so that --help and tab completion answer at once
     with importing():
-        from pathlib import Path
-
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.types import RunMode
-
-        from src.run import experiment
-        from src.run.pretraining import take_stages
+        from src.run.checks import check_options
+        from src.run.pretraining import pretrain
         from src.run.provenance import tags_of
+
+    folder = cli.output_folder()
+    if cli.is_job():
+        return _run_job(cfg, folder)
+    pretrain(cfg, lambda name, stage: _run_stage(name, stage, folder))
+    options = check_options(cfg)
+    # Lightning and MLflow load only for what can be run
+    with importing():
+        from src.run import experiment
+    return experiment.run(options, folder, tags_of(options.plain, folder))
+
+
+def _run_stage(name: str, stage: DictConfig, folder: Path) -> Path:
+    """Run a pre-training stage in a folder within the run's own."""
+    from src.run import experiment
+    from src.run.checks import check_options
+    from src.run.provenance import tags_of
+
+    own, options = folder / f"pretrain-{name}", check_options(stage)
+    experiment.run(options, own, {**tags_of(options.plain, own), "stage": name})
+    return own
+
+
+def _run_job(cfg: DictConfig, folder: Path) -> float:
+    """Run one of a sweep's jobs, whose lines would mix with those of jobs at the same time."""
+    with importing():
         from src.sweeping import jobs
 
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    if hydra.mode == RunMode.MULTIRUN:
-        # the lines of jobs that run at once would mix
-        quiet = not hydra.launcher._target_.endswith(".BasicLauncher")
-        return jobs.run(cfg, folder, tags_of(cfg, folder), quiet)
-    for name, stage in take_stages(cfg).items():
-        print(f"pre-training {name}", flush=True)
-        stage_folder = folder / f"pretrain-{name}"
-        experiment.run(stage, stage_folder, {**tags_of(stage, stage_folder), "stage": name})
-        cfg.model.pretrained[name] = str(stage_folder)
-    return experiment.run(cfg, folder, tags_of(cfg, folder))
+    return jobs.run(cfg, folder, quiet=cli.shares_terminal())
 
 
 def main() -> None:

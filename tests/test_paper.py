@@ -43,7 +43,7 @@ def test_arguments() -> None:
         (("workers=0",), "workers=0: Input should be greater than or equal to 1"),
         (("models=ease",), "models=... is for what=rendle2020 and what=dacrema2021"),
         (("what=dacrema2021", "models=eas"), "models=eas: choose from "),
-        (("out=page.pdf",), "out=page.pdf: the page's file ends in .html"),
+        (("out=page.pdf",), "out=page.pdf: the file has to end in .html"),
         (("fill=nowhere.md",), "fill=nowhere.md: no such file"),
         (("quick=perhaps",), "quick=perhaps: "),
         ((*TINY, "model.factor=8"), "no option model.factor; did you mean model.factors"),
@@ -76,7 +76,7 @@ def test_pinterest_beside_others_is_left_out_where_it_is_not(call: Call, tmp_pat
 def test_estimate(call: Call, tmp_path: Path) -> None:
     finished = call("what=table2", "estimate=true", *SMALLEST, "seed=0", command="paper")
     assert finished.status == 0, finished.err
-    assert "4 runs: 0 there, 4 missing, which take about " in finished.out
+    assert "4 runs: 0 there, 4 missing, of kinds that have not run here yet" in finished.out
     assert not (tmp_path / "outputs" / "jobs").exists()
 
 
@@ -97,3 +97,7 @@ def test_a_table_end_to_end(tmp_path: Path) -> None:
     again = finish(start(tmp_path, *words, command="src.paper"))
     assert "2 runs: 2 there, none missing" in again.out
     assert "src.train" not in again.out
+    other_seed = (*words[:-2], "seed=0,1", "estimate=true")
+    more = finish(start(tmp_path, *other_seed, command="src.paper"))
+    assert "4 runs: 2 there, 2 missing, which take about " in more.out
+    assert "as such runs took before" in more.out

@@ -1,50 +1,108 @@
-"""Makes objects from configuration nodes, checking every option against the annotated signature."""
+"""Make objects from configuration nodes, checking every option against the annotated signature."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from src.errors import UserError, did_you_mean
 
+T = TypeVar("T")
 
-def locate(path: str) -> Callable[..., Any]:
-    """The class or function at a dotted path like "src.models.NeuMF"."""
-    module, _, name = path.rpartition(".")
+
+@dataclass(frozen=True)
+class Component:
+    """A class or a function that a configuration names, with its options.
+
+    Raises UserError, in every method, for a target that can't be imported and for options of a
+    wrong name, type or range.
+    """
+
+    group: str
+    """What the user calls it, for messages: "optimizer"."""
+    target: str | None
+    """Its dotted path; None where nothing is chosen, as by loss=none."""
+    options: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, node: Mapping[str, Any], group: str) -> Component:
+        """Take a configuration's node apart. Raises UserError when it has no `_target_`."""
+        if "_target_" not in node:
+            raise UserError(f"{group} needs a _target_, the dotted path of what to make")
+        options = {key: value for key, value in node.items() if key != "_target_"}
+        return cls(group, node["_target_"], options)
+
+    def __bool__(self) -> bool:
+        return self.target is not None
+
+    @property
+    def callable(self) -> Callable[..., Any]:
+        """The class or function itself."""
+        if self.target is None:
+            raise UserError(f"{self.group}=none: something has to be chosen here")
+        return locate(self.target, self.group)
+
+    def is_a(self, kind: type) -> bool:
+        """Tell whether it is a class of that kind."""
+        return self.target is not None and is_kind(self.callable, kind)
+
+    def bind(self) -> partial[Any]:
+        """Return the target with its options bound; what is missing is given by the caller."""
+        return partial(self.callable, **check(self.callable, self.options, self.group))
+
+    def build(self, **given: Any) -> Any:
+        """Call the target with its options, checked, and with `given`, unchecked."""
+        return self.bind()(**given)
+
+
+def is_kind(target: object, kind: type) -> bool:
+    """Tell whether the target is a class derived from `kind`."""
+    return isinstance(target, type) and issubclass(target, kind)
+
+
+def locate(path: str, name: str = "") -> Callable[..., Any]:
+    """Return the class or function at a dotted path like "src.models.NeuMF".
+
+    `name` is what the user calls its group, for messages. Raises UserError when it can't be
+    imported.
+    """
+    module, _, attribute = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"_target_={path} can't be imported: {error}") from error
+        option = f"{name}._target_" if name else "_target_"
+        raise UserError(f"{option}={path} can't be imported: {error}") from error
 
 
 def build(node: Mapping[str, Any], name: str, **given: Any) -> Any:
-    """Calls the node's `_target_` with its other entries, checked, and with `given`, unchecked.
+    """Call the node's `_target_` with its other entries, checked, and with `given`, unchecked.
 
     `name` is what the user calls the node, for messages: "model.factors=abc: ...".
     """
-    return build_partial(node, name)(**given)
+    return Component.read(node, name).build(**given)
 
 
-def build_partial(node: Mapping[str, Any], name: str) -> partial[Any]:
-    """The node's `_target_` with its other entries bound; what is missing is given later."""
-    target = locate(node["_target_"])
-    options = {key: value for key, value in node.items() if key != "_target_"}
-    return partial(target, **check(target, options, name))
-
-
-def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The options converted to the types that `target` declares.
+def read(kind: type[T], node: Mapping[str, Any], name: str) -> T:
+    """Make a dataclass of options from a configuration's node.
 
     Raises UserError that names the first option of a wrong name, type or range.
     """
-    function = target.__init__ if inspect.isclass(target) else target
-    hints = get_type_hints(function, include_extras=True)
-    known = inspect.signature(function).parameters
+    return kind(**check(kind, node, name))
+
+
+def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the options converted to the types that `target` declares.
+
+    Raises UserError that names the first option of a wrong name, type or range.
+    """
+    hints = signature_hints(target)
+    known = inspect.signature(target).parameters
     prefix = f"{name}." if name else ""
     checked = {}
     for key, value in options.items():
@@ -54,8 +112,18 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
     return checked
 
 
+def signature_hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of what a class or a function is called with, if they can be had."""
+    takes_fields = not inspect.isclass(target) or is_dataclass(target)
+    function: Any = target if takes_fields else target.__init__
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError:  # imported for type checkers only
+        return {}
+
+
 def _convert(value: Any, annotation: Any, name: str) -> Any:
-    arbitrary = None if _is_model(annotation) else ConfigDict(arbitrary_types_allowed=True)
+    arbitrary = None if _has_own_settings(annotation) else ConfigDict(arbitrary_types_allowed=True)
     try:
         return TypeAdapter(annotation, config=arbitrary).validate_python(value)
     except ValidationError as error:
@@ -63,6 +131,6 @@ def _convert(value: Any, annotation: Any, name: str) -> Any:
         raise UserError(f"{name}={value}: {'; '.join(reasons)}") from error
 
 
-def _is_model(annotation: Any) -> bool:
-    """Types that bring their own pydantic configuration."""
+def _has_own_settings(annotation: Any) -> bool:
+    """Tell whether a type brings its own pydantic configuration."""
     return hasattr(annotation, "__pydantic_config__") or hasattr(annotation, "model_config")

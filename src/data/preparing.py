@@ -7,24 +7,25 @@ import json
 import logging
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
 from src.data.candidates import draw_candidates
+from src.data.data_options import PreparationOptions
 from src.data.filtering import filter_interactions, refuse_filters
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
     Split,
-    by_global_time,
-    by_ratio,
     hold_out_validation,
     leave_one_out,
+    split_by_global_time,
+    split_by_ratio,
 )
 from src.errors import UserError
 
@@ -34,27 +35,13 @@ log = logging.getLogger(__name__)
 FORMAT = 2
 
 
-@dataclass(frozen=True)
-class PreparationOptions:
-    """What, beside the source, decides the prepared arrays; all of it is in the cache key."""
-
-    split: Literal["leave-one-out", "ratio", "global-time"]
-    validation: bool
-    test_ratio: float
-    validation_ratio: float
-    candidates: int | Literal["released", "all"]
-    threshold: float | None
-    k_core: int
-    split_seed: int
-
-
 def prepare(name: str, source: Source, options: PreparationOptions, cache: Path) -> Prepared:
-    """Loads the prepared arrays from `cache`, making them first if they are not there.
+    """Load the prepared arrays from `cache`; make them first if they are not there.
 
     Processes that ask for the same arrays at once wait for the first of them. Raises UserError
     for whatever is wrong with the source or the options.
     """
-    key = {"format": FORMAT, "source": source.fingerprint(), **asdict(options)}
+    key = {"format": FORMAT, "source": source.fingerprint(), **_cache_key(options)}
     fingerprint = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     folder = cache / f"{name}-{fingerprint[:16]}"
     if not folder.exists():
@@ -62,26 +49,31 @@ def prepare(name: str, source: Source, options: PreparationOptions, cache: Path)
         with FileLock(cache / f".{folder.name}.lock"):
             if not folder.exists():
                 log.info("preparing %s, once for these options", name)
-                _write(_make(source, options, fingerprint), folder)
+                _write_atomically(_make_arrays(source, options, fingerprint), folder)
     prepared = load(folder)
     _log_sizes(prepared)
     return prepared
 
 
-def _make(source: Source, options: PreparationOptions, fingerprint: str) -> Prepared:
+def _cache_key(options: PreparationOptions) -> dict[str, Any]:
+    """Return the options that decide the prepared arrays, without those that a subclass adds."""
+    return {field.name: getattr(options, field.name) for field in fields(PreparationOptions)}
+
+
+def _make_arrays(source: Source, options: PreparationOptions, fingerprint: str) -> Prepared:
     data = source.read()
-    split = _split(data, options)
+    split = _split_source(data, options)
     if not len(split.test):
         raise UserError("the test part is empty: use more data, or another data.split")
     if options.validation and not len(split.validation):
         raise UserError("the validation part is empty: use more data, or another data.split")
     released = data.negatives if isinstance(data, ReleasedSplit) else None
     del data  # the split has copies of what it needs
-    return Prepared(split, _candidates(split, released, options), fingerprint)
+    return Prepared(split, _choose_candidates(split, released, options), fingerprint)
 
 
-def _write(prepared: Prepared, folder: Path) -> None:
-    """Fills a temporary folder beside `folder` and renames it, so that none is ever half made."""
+def _write_atomically(prepared: Prepared, folder: Path) -> None:
+    """Fill a temporary folder and rename it to `folder`, so that `folder` is never half made."""
     working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         save(prepared, working)
@@ -107,7 +99,7 @@ def _log_sizes(prepared: Prepared) -> None:
     )
 
 
-def _split(data: Interactions | ReleasedSplit, options: PreparationOptions) -> Split:
+def _split_source(data: Interactions | ReleasedSplit, options: PreparationOptions) -> Split:
     if isinstance(data, ReleasedSplit):
         if options.split != "leave-one-out":
             raise UserError(
@@ -128,11 +120,11 @@ def _split(data: Interactions | ReleasedSplit, options: PreparationOptions) -> S
             f"{options.validation_ratio} leave nothing for training"
         )
     if options.split == "ratio":
-        return by_ratio(data, options.test_ratio, validation_ratio, options.split_seed)
-    return by_global_time(data, options.test_ratio, validation_ratio)
+        return split_by_ratio(data, options.test_ratio, validation_ratio, options.split_seed)
+    return split_by_global_time(data, options.test_ratio, validation_ratio)
 
 
-def _candidates(
+def _choose_candidates(
     split: Split, released: IntArray | None, options: PreparationOptions
 ) -> dict[Part, IntArray] | None:
     if options.candidates == "all":

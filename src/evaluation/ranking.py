@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, Targets
+from src.evaluation.catalogue import METRICS, Metric
 from src.evaluation.estimates import estimates
 from src.evaluation.lists import list_metrics
 from src.evaluation.metrics import per_user, ranks
 from src.models import Recommender
-
-AT_CUTOFFS = ("hr", "ndcg", "mrr", "map", "precision", "recall", "f1")
-"""The per-user metrics that take a cutoff; AUC takes none."""
 
 
 class Scale(NamedTuple):
@@ -30,10 +28,16 @@ class Ranking:
     """The ranks of one part's targets, batch by batch, and then everything that follows."""
 
     def __init__(
-        self, targets: Targets, device: torch.device, scale: Scale | None, longest: int = 0
+        self,
+        targets: Targets,
+        device: torch.device,
+        scale: Scale | None,
+        longest: int = 0,
+        metrics: Sequence[Metric] = METRICS,
     ) -> None:
         """`longest`: how many of the best unseen items to keep for each user."""
         self.targets, self.scale, self.longest = targets, scale, longest
+        self.metrics = metrics
         self.catalogue = isinstance(targets, CatalogueTargets)
         # at once: many small tensors among a model's large ones keep memory from being given back
         n = len(targets.users)
@@ -49,7 +53,7 @@ class Ranking:
 
     @torch.no_grad()
     def score(self, model: Recommender, batch: CandidateBatch | CatalogueBatch) -> None:
-        """Takes the batches in order."""
+        """Score and rank a batch; batches come in order."""
         started = perf_counter()
         if isinstance(batch, CandidateBatch):
             scores = model(batch.users, batch.items)
@@ -61,7 +65,7 @@ class Ranking:
             masked = batch.known[batch.rows]
             target, others = every[batch.rows, batch.targets], every[batch.rows]
             if self.longest:
-                self.lists.append(self._best(every, batch, target))
+                self.lists.append(self._find_best(every, batch, target))
         part = slice(self._done, self._done + len(target))
         self.ranks[part] = ranks(target, others, masked)
         self.n_negatives[part] = (~masked).sum(1)
@@ -71,37 +75,35 @@ class Ranking:
             torch.cuda.synchronize(target.device)
         self.seconds += perf_counter() - started
 
-    def _best(self, every: Tensor, batch: CatalogueBatch, target: Tensor) -> Tensor:
-        """The items recommended to each user, best first: int64 [P, longest], -1 where none."""
+    def _find_best(self, every: Tensor, batch: CatalogueBatch, target: Tensor) -> Tensor:
+        """Return the items recommended to each user, best first: int64 [P, longest], else -1."""
         unseen = every.masked_fill(batch.known, -torch.inf)
         unseen[batch.rows, batch.targets] = target
         values, items = unseen.topk(min(self.longest, unseen.shape[1]))
         return items.masked_fill(values == -torch.inf, -1)
 
     def per_user(self, ks: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Users [U] and each one's metrics [U]."""
-        return per_user(self.targets.users, self.ranks, self.n_negatives, ks, self.catalogue)
+        """Return the users [U] and each one's metrics [U]."""
+        users = self.targets.users
+        return per_user(users, self.ranks, self.n_negatives, ks, self.catalogue, self.metrics)
 
     def summarize(self, ks: Sequence[int]) -> dict[str, float]:
-        """Means over users; where ratings are predicted also their errors over all targets."""
+        """Average over users; where ratings are predicted add their errors over all targets."""
         means = {name: values.mean().item() for name, values in self.per_user(ks)[1].items()}
         if self.scale is None or self.targets.ratings is None:
             return means
         errors = self.scores.clamp(*self.scale).double() - self.targets.ratings
-        return means | {
-            "rmse": errors.square().mean().sqrt().item(),
-            "mae": errors.abs().mean().item(),
-        }
+        return means | {m.name: m.compute(errors) for m in self.metrics if m.basis == "ratings"}
 
     def summarize_lists(self, ks: Sequence[int], vectors: Tensor | None) -> dict[str, float]:
-        """What tells apart the lists that users get; nothing where candidates were sampled."""
+        """Compute what tells lists apart; nothing where candidates were sampled."""
         if not self.lists:
             return {}
         lists, targets = torch.cat(self.lists), self.targets
         return list_metrics(lists, targets.popularity, targets.n_users, ks, vectors)
 
     def estimate(self, ks: Sequence[int]) -> dict[str, float]:
-        """From sampled candidates, what ranking the whole catalogue would give."""
+        """Estimate from sampled candidates what ranking the whole catalogue would give."""
         if self.catalogue:
             return {}
         by_target = estimates(self.ranks, self.n_negatives, self.targets.n_unseen, ks)

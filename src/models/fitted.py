@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -26,11 +28,17 @@ class Fitted(Recommender):
     """Whether it predicts ratings where `train` has them."""
 
     def fit(self, train: Interactions) -> None:
-        """Learns from the training part, on the CPU; called once, or for every sweep.
+        """Learn from the training part, on the CPU; called once, or for every sweep.
 
         Random numbers follow from torch's own generator, which the run's seed fixes.
         """
         raise NotImplementedError
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        # an inherited score that doesn't rest on score_all would be of another model
+        if "score_all" in vars(cls) and "score" not in vars(cls):
+            cls.score = Fitted.score  # type: ignore[method-assign]
 
     def item_vectors(self) -> Tensor | None:
         return None

@@ -9,12 +9,10 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from src.data.interactions import Interactions
-from src.errors import UserError
 from src.models.embedded import Embedded
-from src.models.embedding_table import Table
+from src.models.embedding_table import EmbeddingTable
 from src.models.history import History
-from src.models.ncf import GMF, Factors
-from src.models.recommender import Loss
+from src.models.recommender import Factors, GradientLoss
 
 InitStd = Annotated[float, Gt(0)]
 
@@ -40,8 +38,8 @@ class MF(Embedded):
         """`sparse`: embedding gradients as sparse tensors, for optimizers that take them."""
         super().__init__(n_users, n_items)
         self.factors, self.biases = factors, biases
-        self.explicit = not sparse
-        self.table = Table(n_users + n_items, factors + biases, sparse=sparse)
+        self.explicit = self.explicit and not sparse
+        self.table = EmbeddingTable(n_users + n_items, factors + biases, sparse=sparse)
         nn.init.normal_(self.table.weight, std=init_std)
         if biases:
             with torch.no_grad():
@@ -67,16 +65,18 @@ class MF(Embedded):
         return scores + user[:, -1:] + item[:, -1] + self.bias if self.biases else scores
 
     def _user_factors(self, users: Tensor, rows: Tensor) -> Tensor:
-        """What meets an item's factors, from the users' rows [..., width]."""
+        """Return what meets an item's factors, from the users' rows [..., width]."""
         return rows[..., : self.factors]
 
     @torch.no_grad()
-    def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
+    def differentiate(
+        self, users: Tensor, items: Tensor, loss: GradientLoss, l2: float = 0.0
+    ) -> Tensor:
         n_users, n_pairs = len(users), items.numel()
         ids = torch.cat([users, items.reshape(-1) + self.n_users])
         rows = self.table.read(ids)
         user, item = rows[:n_users, None], rows[n_users:].view(*items.shape, -1)
-        logits = self._products(user, item).squeeze(1)
+        logits = self._multiply(user, item).squeeze(1)
         if self.biases:
             logits = logits + user[..., -1] + item[..., -1] + self.bias
 
@@ -96,24 +96,9 @@ class MF(Embedded):
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
 
-    def _products(self, user: Tensor, item: Tensor) -> Tensor:
-        """Inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""
+    def _multiply(self, user: Tensor, item: Tensor) -> Tensor:
+        """Return inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""
         return user[..., : self.factors] @ item[..., : self.factors].transpose(1, 2)
-
-
-def as_gmf(model: MF) -> GMF:
-    """The same scores from a GMF, whose output layer then weighs every factor alike.
-
-    Raises UserError when there are biases, for which GMF has no place.
-    """
-    if model.biases:
-        raise UserError("only a mf with model.biases=false is a GMF, from which NeuMF can start")
-    gmf = GMF(model.n_users, model.n_items, model.factors)
-    with torch.no_grad():
-        gmf.table.weight.copy_(model.table.weight)
-        gmf.output.weight.fill_(1)
-        gmf.output.bias.zero_()
-    return gmf
 
 
 class SVDpp(MF):
@@ -142,7 +127,7 @@ class SVDpp(MF):
         return rows[..., : self.factors] + implicit[where]
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
-        """With the factors of every item of the user's history, as Koren regularizes them."""
+        """Add the factors of every item of the user's history, as Koren regularizes them."""
         norms = self.implicit.square().sum(1, keepdim=True)
         implicit = self.history.sum_rows(users, norms).mean()
         return super().squared_norms(users, items) + implicit

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, cast
 
 import torch
-from annotated_types import Ge, Gt, Le, Lt, MultipleOf
+from annotated_types import Ge, Le, MultipleOf
 from torch import Tensor, nn
 
 from src.errors import UserError
 from src.models.branches import Branch, GMFBranch, MLPBranch, Rows, tower
 from src.models.embedded import Embedded
-from src.models.embedding_table import Table
-from src.models.recommender import Loss
-
-Factors = Annotated[int, Ge(1)]
-NumLayers = Annotated[int, Ge(0)]
-Layers = list[Annotated[int, Gt(0)]]
-Dropout = Annotated[float, Ge(0), Lt(1)]
+from src.models.embedding_table import EmbeddingTable
+from src.models.mf import MF
+from src.models.recommender import (
+    Dropout,
+    Factors,
+    GradientLoss,
+    Layers,
+    NumLayers,
+    Recommender,
+)
 
 # He et al. 2017, section 4.1, "Parameter Settings"
 EMBEDDING_STD = 0.01
@@ -37,7 +41,7 @@ class NCF(Embedded):
         self.branches = nn.ModuleDict(branches)
         self.widths = [branch.width for branch in branches.values()]
         self.n_features = [branch.n_features for branch in branches.values()]
-        self.table = Table(n_users + n_items, sum(self.widths))
+        self.table = EmbeddingTable(n_users + n_items, sum(self.widths))
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
         self.output = nn.Linear(sum(self.n_features), 1)
         # Keras' lecun_uniform, which the released code uses here
@@ -46,7 +50,7 @@ class NCF(Embedded):
         nn.init.zeros_(self.output.bias)
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        by_branch = self._by_branch(Rows(self.user_rows(users), self.item_rows(items)))
+        by_branch = self._split_by_branch(Rows(self.user_rows(users), self.item_rows(items)))
         features = [branch(*rows) for branch, rows in by_branch]
         return self.output(torch.cat(features, dim=-1)).squeeze(-1)
 
@@ -57,18 +61,20 @@ class NCF(Embedded):
         weights = self.output.weight[0].split_with_sizes(self.n_features)
         scores = [
             branch.score_all(*rows, weight)
-            for (branch, rows), weight in zip(self._by_branch(rows), weights, strict=True)
+            for (branch, rows), weight in zip(self._split_by_branch(rows), weights, strict=True)
         ]
         return torch.stack([self.output.bias.expand_as(scores[0]), *scores]).sum(0)
 
     @torch.no_grad()
-    def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
+    def differentiate(
+        self, users: Tensor, items: Tensor, loss: GradientLoss, l2: float = 0.0
+    ) -> Tensor:
         n_users, n_pairs = len(users), items.numel()
         # pairs column by column, so that the users' rows broadcast over the leading dimension
         ids = torch.cat([users, items.t().reshape(-1) + self.n_users])
         rows = self.table.read(ids)
         user, item = rows.split_with_sizes([n_users, n_pairs])
-        by_branch = self._by_branch(Rows(user, item.view(-1, n_users, rows.shape[1])))
+        by_branch = self._split_by_branch(Rows(user, item.view(-1, n_users, rows.shape[1])))
         outputs = [branch.activations(*read) for branch, read in by_branch]
         features = torch.cat([layers[-1] for layers in outputs], dim=-1).flatten(0, 1)
         weight = self.output.weight
@@ -81,7 +87,7 @@ class NCF(Embedded):
         of_rows = rows.new_empty(rows.shape)
         of_user, of_item = of_rows.split_with_sizes([n_users, n_pairs])
         for (branch, read), layers, gradient, (_, written) in zip(
-            by_branch, outputs, of_features, self._by_branch(Rows(of_user, of_item)), strict=True
+            by_branch, outputs, of_features, self._split_by_branch(Rows(of_user, of_item)), strict=True
         ):
             branch.backward(gradient, read, layers, written)
         if l2:
@@ -90,14 +96,14 @@ class NCF(Embedded):
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
 
-    def _by_branch(self, rows: Rows) -> list[tuple[Branch, Rows]]:
-        """Each branch with its columns of the rows."""
+    def _split_by_branch(self, rows: Rows) -> list[tuple[Branch, Rows]]:
+        """Return each branch with its columns of the rows."""
         branches = cast("list[Branch]", list(self.branches.values()))
         users, items = (part.split_with_sizes(self.widths, dim=-1) for part in rows)
         return list(zip(branches, map(Rows, users, items), strict=True))
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """All weights of one branch: its columns of the table, and its layers."""
+        """Return all weights of one branch: its columns of the table, and its layers."""
         place = list(self.branches).index(name)
         rows = self.table.weight.split(self.widths, dim=1)[place]
         return {"table": rows, **self.branches[name].state_dict()}
@@ -145,9 +151,25 @@ class NeuMF(NCF):
         branches = {"gmf": GMFBranch(factors), "mlp": MLPBranch(widths, dropout)}
         super().__init__(n_users, n_items, branches)
 
+    def start_from(
+        self, parts: Mapping[str, Recommender], alpha: Annotated[float, Ge(0), Le(1)] = 0.5
+    ) -> None:
+        """Fuse a trained "gmf", or a "mf" without biases, and a trained "mlp"."""
+        if set(parts) != {"gmf", "mlp"}:
+            raise UserError("model.pretrained needs both gmf and mlp")
+        gmf, mlp = parts["gmf"], parts["mlp"]
+        if isinstance(gmf, MF):
+            gmf = as_gmf(gmf)
+        if not isinstance(gmf, GMF) or not isinstance(mlp, MLP):
+            raise UserError(
+                f"model.pretrained wants a gmf and an mlp, but gmf is a {type(gmf).__name__} and "
+                f"mlp a {type(mlp).__name__}"
+            )
+        self.fuse(gmf, mlp, alpha)
+
     @torch.no_grad()
-    def fuse(self, gmf: GMF, mlp: MLP, alpha: Annotated[float, Ge(0), Le(1)] = 0.5) -> None:
-        """Starts from two trained models: all weights and biases copied (section 3.4.1).
+    def fuse(self, gmf: GMF, mlp: MLP, alpha: float = 0.5) -> None:
+        """Start from two trained models: all weights and biases copied (section 3.4.1).
 
         The output layer becomes [alpha * h_gmf; (1 - alpha) * h_mlp], its bias likewise
         (equation 13). Nothing of the two stays behind. Raises UserError when shapes differ.
@@ -156,8 +178,8 @@ class NeuMF(NCF):
             mine, theirs = self.part(name), model.part(name)
             if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
                 raise UserError(
-                    f"model.pretrained.{name} doesn't fit: it has {_shapes(theirs)}, "
-                    f"this model needs {_shapes(mine)}"
+                    f"model.pretrained.{name} doesn't fit: it has {_list_shapes(theirs)}, "
+                    f"this model needs {_list_shapes(mine)}"
                 )
             for key, tensor in mine.items():
                 tensor.copy_(theirs[key])
@@ -166,5 +188,20 @@ class NeuMF(NCF):
         self.output.bias.copy_(alpha * gmf.output.bias + (1 - alpha) * mlp.output.bias)
 
 
-def _shapes(state: dict[str, Tensor]) -> str:
+def as_gmf(model: MF) -> GMF:
+    """Return a GMF with the same scores, whose output layer weighs every factor alike.
+
+    Raises UserError when there are biases, for which GMF has no place.
+    """
+    if model.biases:
+        raise UserError("only a mf with model.biases=false is a GMF, from which NeuMF can start")
+    gmf = GMF(model.n_users, model.n_items, model.factors)
+    with torch.no_grad():
+        gmf.table.weight.copy_(model.table.weight)
+        gmf.output.weight.fill_(1)
+        gmf.output.bias.zero_()
+    return gmf
+
+
+def _list_shapes(state: dict[str, Tensor]) -> str:
     return ", ".join(f"{name} {tuple(value.shape)}" for name, value in state.items())

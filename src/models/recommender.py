@@ -2,62 +2,116 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol, Self
 
 import torch
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
+from src.config.build import check
 from src.data.interactions import Interactions
+from src.errors import UserError
 from src.models.stored import Stored
 
 # Pairs that score_all scores at a time: so many that the work on them outweighs its management,
 # so few that the widest intermediate stays in cache (on a GPU, in memory).
 PAIRS_PER_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 22}
 
+# Types of options that several models have, with their ranges
+Factors = Annotated[int, Ge(1)]
+NumLayers = Annotated[int, Ge(0)]
+Layers = list[Annotated[int, Gt(0)]]
+Dropout = Annotated[float, Ge(0), Lt(1)]
+
+# What a checkpoint can hold of the values that a model is made with
+Plain = bool | int | float | str | None
+
 
 class Loss(Protocol):
-    """A loss on grouped logits [P, 1+k], the positive in column 0."""
+    """A loss on grouped logits [P, 1+k], the positive in column 0.
+
+    One with a method `gradient(logits)`, which returns the gradient [P, 1+k] of its value, trains
+    small batches faster; without it autograd finds the gradient.
+    """
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """Scalar."""
+        """Return a scalar."""
+
+
+class GradientLoss(Loss, Protocol):
+    """A loss with its gradient written out."""
 
     def gradient(self, logits: Tensor) -> Tensor:
-        """Of that scalar, [P, 1+k]."""
+        """Return the gradient of the loss, [P, 1+k]."""
 
 
 class Recommender(Stored):
     """Scores pairs of users and items; knows nothing of Lightning, Hydra or MLflow.
 
     A subclass implements `score`, which broadcasts as torch does. Callers use `forward` and
-    `score_all`.
+    `score_all`. One that derives from another model and overrides its `score` is trained and ranked
+    by its own: faster ways to the same scores that it would inherit are put aside.
     """
 
     explicit = False
     """Whether `differentiate` is there, which trains small batches faster than autograd."""
+
+    arguments: Mapping[str, Any]
+    """What it was made with, but for n_users and n_items; a checkpoint makes it again from this."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Check what a model is made with against its signature. Raises UserError."""
+        model = super().__new__(cls)
+        # nn.Module takes attributes only after its own __init__
+        object.__setattr__(model, "arguments", _bind_arguments(cls, args, kwargs))
+        return model
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "score" in vars(cls):
+            if "score_all" not in vars(cls):
+                cls.score_all = Recommender.score_all  # type: ignore[method-assign]
+            if "differentiate" not in vars(cls):
+                cls.differentiate, cls.explicit = Recommender.differentiate, False  # type: ignore[method-assign]
 
     def __init__(self, n_users: int, n_items: int) -> None:
         super().__init__()
         self.n_users, self.n_items = n_users, n_items
 
     def observe(self, train: Interactions) -> None:
-        """Takes from the training part what batches don't tell: histories, a graph, a mean.
+        """Take from the training part what batches don't tell: histories, a graph, a mean.
 
         Called once, before training. `train.ratings` are there only when they are to be predicted.
         """
 
+    def start_from(self, parts: Mapping[str, Recommender]) -> None:
+        """Start from trained models, by the names that `model.pretrained` gives them.
+
+        A subclass that can do so may take further options, which are `model` options then. Raises
+        UserError when the parts don't fit.
+        """
+        raise UserError(
+            f"{type(self).__name__} can't start from trained models: leave out model.pretrained"
+        )
+
     def score(self, users: Tensor, items: Tensor) -> Tensor:
-        """Logits of users int64 [..., P] with items [..., P], broadcast together."""
+        """Return logits of users int64 [..., P] with items [..., P], broadcast together."""
         raise NotImplementedError
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Logits: users [P] with items [P] -> [P], or users [P] with items [P, C] -> [P, C]."""
+        """Return logits: users [P] with items [P] -> [P], or with items [P, C] -> [P, C]."""
         if items.dim() == users.dim() + 1:
             # column by column, because torch broadcasts fastest over a leading dimension
             return self.score(users, items.t()).t()
         return self.score(users, items)
 
-    def differentiate(self, users: Tensor, items: Tensor, loss: Loss, l2: float = 0.0) -> Tensor:
-        """The loss of a grouped batch; sets every gradient as autograd would, only faster.
+    def differentiate(
+        self, users: Tensor, items: Tensor, loss: GradientLoss, l2: float = 0.0
+    ) -> Tensor:
+        """Return the loss of a grouped batch; set every gradient as autograd would, only faster.
 
         users [P], items [P, 1+k] -> loss(forward(users, items)), a scalar. The gradients are those
         of that loss + l2 * squared_norms(users, items), and replace what was there.
@@ -65,21 +119,21 @@ class Recommender(Stored):
         raise NotImplementedError
 
     def score_all(self, users: Tensor) -> Tensor:
-        """Logits of every item: users [P] -> [P, n_items], in chunks of users."""
+        """Return logits of every item: users [P] -> [P, n_items], in chunks of users."""
         items = torch.arange(self.n_items, device=users.device)[None, :]
         step = max(1, PAIRS_PER_CHUNK[users.device.type] // self.n_items)
         return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
 
     def user_rows(self, users: Tensor) -> Tensor:
-        """What is looked up by user id, for L2: ids [...] -> [..., width]."""
+        """Return what is looked up by user id, for L2: ids [...] -> [..., width]."""
         return users.new_empty((*users.shape, 0), dtype=torch.get_default_dtype())
 
     def item_rows(self, items: Tensor) -> Tensor:
-        """What is looked up by item id, for L2: ids [...] -> [..., width]."""
+        """Return what is looked up by item id, for L2: ids [...] -> [..., width]."""
         return items.new_empty((*items.shape, 0), dtype=torch.get_default_dtype())
 
     def item_vectors(self) -> Tensor | None:
-        """Where items lie in the model's own space [n_items, width]; None if it has no such space.
+        """Return where items lie in the model's own space [n_items, width], or None without one.
 
         Distances between them tell how diverse a list is.
         """
@@ -87,10 +141,58 @@ class Recommender(Stored):
         return rows if rows.shape[-1] else None
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
-        """Mean over the batch's examples of the squared norms of the rows each one reads; scalar.
+        """Average over the batch's examples the squared norms of the rows each one reads; scalar.
 
         users [P], items [P, C]: the user's rows count once for each of its C examples, as in a loss
         that is summed over single examples.
         """
         user = self.user_rows(users).square().sum() / len(users)
         return user + self.item_rows(items).square().sum() / items.numel()
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """From what a checkpoint makes the model again: its `_target_` and its options.
+
+        Raises UserError when an option is no plain value.
+        """
+        options = {name: _require_plain(self, name, it) for name, it in self.arguments.items()}
+        return {"_target_": _public_path(type(self)), **options}
+
+
+def _bind_arguments(
+    kind: type[Recommender], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the model is made with by name, checked, but for the sizes of the data."""
+    signature = inspect.signature(kind.__init__)
+    try:
+        bound = signature.bind_partial(None, *args, **kwargs).arguments
+    except TypeError:
+        return {}  # the call itself will say what is wrong
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            bound.update(bound.pop(name, {}))
+    own = dict(list(bound.items())[1:])
+    check(kind, {k: v for k, v in own.items() if k in signature.parameters}, "")
+    return {name: value for name, value in own.items() if name not in ("n_users", "n_items")}
+
+
+def _require_plain(model: Recommender, name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_require_plain(model, name, entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): _require_plain(model, name, entry) for key, entry in value.items()}
+    if not isinstance(value, Plain):
+        kind = type(value).__name__
+        raise UserError(
+            f"{type(model).__name__}: a checkpoint can't hold {name}, which is a {kind}; models "
+            "are made from numbers, texts and lists of these"
+        )
+    return value
+
+
+def _public_path(kind: type) -> str:
+    """Return the dotted path of a class: of ours the one that configurations name."""
+    package = sys.modules.get("src.models")
+    if package is not None and getattr(package, kind.__name__, None) is kind:
+        return f"src.models.{kind.__name__}"
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from src.config.compose import Plain
 from src.papers import published
-from src.papers.published import DACREMA, HE, ML_1M, PINTEREST, RENDLE, Key, Table
-
-Options = Mapping[str, Any]
+from src.papers.published import DACREMA, HE, ML_1M, PINTEREST, RENDLE, PublishedTable, RowKey
 
 # Models whose fit draws nothing: one seed says it all
 NO_CHANCE = ("itempop", "itemknn", "userknn", "rp3beta", "slim", "ease")
 
-LABELS = {
+DATA_LABELS = {ML_1M: "MovieLens-1M", PINTEREST: "Pinterest"}
+SYSTEM_LABELS = {
     "ease": "EASE",
     "gmf": "GMF",
     "ials": "iALS",
@@ -33,34 +32,40 @@ LABELS = {
     "userknn": "UserKNN",
 }
 
+LEAVE_ONE_OUT, NCF_2017 = "leave-one-out", "ncf2017"
+PROTOCOL_LABELS = {
+    LEAVE_ONE_OUT: "epoch chosen on validation",
+    NCF_2017: "epoch chosen on test",
+}
 
-def system_of(options: Options) -> str:
-    """What the paper would call a run with these options."""
+
+def name_system(options: Plain) -> str:
+    """Return the paper's name of the system that a run with these options trains."""
     name = str(options["model"]["name"])
     if options.get("pretrain"):
         return f"{name}-pretrained"
     return f"{name}-bpr" if str(options["loss"]["_target_"]).endswith(".BPR") else name
 
 
-NAMES: Mapping[str, Callable[[Options], str | int]] = {
-    "system": system_of,
+ROW_NAMES: Mapping[str, Callable[[Plain], str | int]] = {
+    "system": name_system,
     "model": lambda options: str(options["model"]["name"]),
     "factors": lambda options: options["model"].get("factors", 0),
     "layers": lambda options: options["model"]["num_layers"],
     "negatives": lambda options: options["data"]["negatives"],
 }
-"""What can name a row, from a run's options."""
+"""The parts that can name a row, each read from a run's options."""
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
-    """A table or a figure of a paper."""
+class Exhibit:
+    """A table or a figure of a paper that is made again."""
 
     name: str
     title: str
     named_by: tuple[str, ...]
-    """Of `NAMES`, what tells its rows apart."""
-    published: Table
+    """The parts of `ROW_NAMES` that tell its rows apart."""
+    published: PublishedTable
     experiments: tuple[str, ...]
     """Files of conf/experiment/paper; none where the tuned experiments of the models are run."""
     notes: tuple[str, ...] = ()
@@ -72,12 +77,12 @@ class Thing:
 
     @property
     def models(self) -> list[str]:
-        """Of a revisit, what was published about."""
+        """The models that a revisit reports on."""
         return list(dict.fromkeys(str(key[0]) for rows in self.published.values() for key in rows))
 
-    def key_of(self, options: Options) -> Key:
-        """The row that a run with these options belongs to."""
-        return tuple(NAMES[name](options) for name in self.named_by)
+    def find_row(self, options: Plain) -> RowKey:
+        """Return the key of the row that a run with these options belongs to."""
+        return tuple(ROW_NAMES[name](options) for name in self.named_by)
 
 
 SAME_PLACE = (
@@ -85,17 +90,17 @@ SAME_PLACE = (
 )
 FLAT = ("no-factors",)
 
-THINGS = {
-    thing.name: thing
-    for thing in (
-        Thing(
+EXHIBITS = {
+    exhibit.name: exhibit
+    for exhibit in (
+        Exhibit(
             "table2",
             f"{HE}, table 2: NeuMF with and without pre-training",
             ("system", "factors"),
             published.TABLE_2,
             ("table2",),
         ),
-        Thing(
+        Exhibit(
             "tables3-4",
             f"{HE}, tables 3 and 4: MLP with 0 to 4 hidden layers",
             ("layers", "factors"),
@@ -103,7 +108,7 @@ THINGS = {
             ("tables3-4",),
             ("Of Pinterest the published numbers at hand are those of 4 layers.",),
         ),
-        Thing(
+        Exhibit(
             "figure4",
             f"{HE}, figure 4: HR@10 and NDCG@10 by predictive factors",
             ("system", "factors"),
@@ -115,7 +120,7 @@ THINGS = {
                 "ItemKNN: the 50 nearest by cosine; the paper does not give its neighbourhood.",
             ),
         ),
-        Thing(
+        Exhibit(
             "figure5",
             f"{HE}, figure 5: HR@K and NDCG@K for K from 1 to 10, at 8 factors",
             ("system",),
@@ -126,7 +131,7 @@ THINGS = {
                 "hollow in the picture.",
             ),
         ),
-        Thing(
+        Exhibit(
             "figure6",
             f"{HE}, figure 6: loss, HR@10 and NDCG@10 by epoch, from scratch, at 8 factors",
             ("system",),
@@ -138,7 +143,7 @@ THINGS = {
                 "epoch, the curves are of validation, whose targets are easier to find.",
             ),
         ),
-        Thing(
+        Exhibit(
             "figure7",
             f"{HE}, figure 7: HR@10 and NDCG@10 by negatives to a positive, at 16 factors",
             ("system", "negatives"),
@@ -149,7 +154,7 @@ THINGS = {
                 "table 2 with pre-training (.707/.426), not from scratch (.696/.420).",
             ),
         ),
-        Thing(
+        Exhibit(
             "rendle2020",
             f"{RENDLE}: matrix factorization against NeuMF",
             ("model",),
@@ -160,7 +165,7 @@ THINGS = {
                 "have the settings that were tuned on MovieLens-1M.",
             ),
         ),
-        Thing(
+        Exhibit(
             "dacrema2021",
             f"{DACREMA}: simple baselines against NeuMF",
             ("model",),
@@ -173,6 +178,4 @@ THINGS = {
         ),
     )
 }
-PAPER = tuple(thing.name for thing in THINGS.values() if not thing.revisit)
-
-DATA_LABELS = {ML_1M: "MovieLens-1M", PINTEREST: "Pinterest"}
+PAPER = tuple(exhibit.name for exhibit in EXHIBITS.values() if not exhibit.revisit)

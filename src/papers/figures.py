@@ -8,53 +8,67 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from src.papers.exhibits import DATA_LABELS, LABELS
-from src.papers.published import Key, Scores
-from src.papers.reproduction import METRICS, Block, Cell, Metric, Row, Store
+from src.papers.exhibits import (
+    DATA_LABELS,
+    EXHIBITS,
+    NCF_2017,
+    PROTOCOL_LABELS,
+    SYSTEM_LABELS,
+)
+from src.papers.published import RowKey, Scores
+from src.papers.reproduction import (
+    METRIC_LABELS,
+    NO_RUNS,
+    ExhibitResult,
+    ExhibitRow,
+    PaperMetric,
+    RecordedRuns,
+)
+from src.reporting.palette import model_colors
 from src.reporting.pictures.panels import Curve, Panel
 
-COLORS = {
-    "gmf": "#4c78a8",
-    "mlp": "#f58518",
-    "neumf": "#b279a2",
-    "neumf-pretrained": "#e45756",
-    "mf-bpr": "#54a24b",
-    "ials": "#72b7b2",
-    "itemknn": "#9d755d",
-    "itempop": "#8c8c8c",
-}
-PROTOCOL_LABELS = {
-    "leave-one-out": "epoch chosen on validation",
-    "ncf2017": "epoch chosen on test",
-}
 LONGEST_LIST = 10
 
-Panels = list[list[Panel]]
 
+def make_panels(result: ExhibitResult, recorded: RecordedRuns) -> list[list[Panel]] | None:
+    """Return the rows of panels of the result's figure, one for each protocol.
 
-def panels_of(block: Block, store: Store) -> Panels | None:
-    """The rows of panels of the block's figure; None if it has none or no run is finished."""
-    make = FIGURES.get(block.thing.name)
-    protocols = [p for p in block.protocols if any(_there(row, p) for row in block.rows)]
+    None if it has no figure, or if no run is finished.
+    """
+    make = FIGURES.get(result.exhibit.name)
+    protocols = [
+        protocol
+        for protocol in result.protocols
+        if any(_has_finished(row, protocol) for row in result.rows)
+    ]
     if make is None or not protocols:
         return None
-    return [make(block, protocol, store) for protocol in protocols]
+    return [make(result, protocol, recorded) for protocol in protocols]
 
 
-def title_of(block: Block) -> str:
-    """What the figure's picture is headed."""
-    return f"{block.thing.title}\n{DATA_LABELS.get(block.data, block.data)}"
+def format_title(result: ExhibitResult) -> str:
+    """Return the heading of the result's picture."""
+    return f"{result.exhibit.title}\n{DATA_LABELS.get(result.data, result.data)}"
 
 
-def _there(row: Row, protocol: str) -> bool:
-    return protocol in row.cells and bool(row.cells[protocol].records)
+def _has_finished(row: ExhibitRow, protocol: str) -> bool:
+    """Tell whether a run of the row is finished under the protocol."""
+    return bool(row.runs.get(protocol, NO_RUNS).records)
 
 
-def _by_setting(xlabel: str, block: Block, protocol: str, _: Store) -> list[Panel]:
-    """HR@10 and NDCG@10 by the second part of the rows' names; levels for what has none."""
-    systems = list(dict.fromkeys(str(row.key[0]) for row in block.rows))
+def _get_look(system: str) -> tuple[str, str]:
+    """Return the system's label and colour, the same in every figure."""
+    return SYSTEM_LABELS.get(system, system), COLORS.get(system, "0.2")
+
+
+def _make_setting_panels(
+    xlabel: str, result: ExhibitResult, protocol: str, _: RecordedRuns
+) -> list[Panel]:
+    """Return HR@10 and NDCG@10 by the second part of the rows' names; levels for what has none."""
+    systems = list(dict.fromkeys(str(row.key[0]) for row in result.rows))
     # the published curves in full, also where only some of their points are made again
-    keys = [key for key in _published(block) if key[0] in systems] + [r.key for r in block.rows]
+    published = [key for key in _list_published(result) if key[0] in systems]
+    keys = [*published, *(row.key for row in result.rows)]
     ticks = sorted({int(key[1]) for key in keys if key[1]})
     return [
         Panel(
@@ -66,49 +80,57 @@ def _by_setting(xlabel: str, block: Block, protocol: str, _: Store) -> list[Pane
                 for system in systems
                 # far below the others, it would flatten them; figure 5 and the tables have it
                 if system != "itempop"
-                for curve in _curves_of(block, system, protocol, metric)
+                for curve in _make_curves(result, system, protocol, metric)
             ],
             ticks,
         )
-        for metric, label in METRICS.items()
+        for metric, label in METRIC_LABELS.items()
     ]
 
 
-def _curves_of(block: Block, system: str, protocol: str, metric: Metric) -> list[Curve]:
-    rows = [row for row in block.rows if row.key[0] == system]
-    label, color = LABELS.get(system, system), COLORS.get(system, "0.2")
+def _make_curves(
+    result: ExhibitResult, system: str, protocol: str, metric: PaperMetric
+) -> list[Curve]:
+    """Return the system's published curve and ours, those of them that there are."""
+    label, color = _get_look(system)
     curves = []
     known = [
-        (key[1], scores.of(metric)) for key, scores in _published(block).items() if key[0] == system
+        (key[1], scores.get(metric))
+        for key, scores in _list_published(result).items()
+        if key[0] == system
     ]
     if known:
-        curves.append(Curve(label, color, *_points(known), published=True))
-    ours = [row for row in rows if _there(row, protocol)]
+        curves.append(Curve(label, color, *_split_points(known), published=True))
+    rows = [row for row in result.rows if row.key[0] == system]
+    ours = [row for row in rows if _has_finished(row, protocol)]
     if ours:
-        measured = [row.cells[protocol].measured[metric] for row in ours]
-        x, y = _points([(row.key[1], m.mean) for row, m in zip(ours, measured, strict=True)])
+        measured = [row.runs[protocol].measured[metric] for row in ours]
+        x, y = _split_points([(row.key[1], m.mean) for row, m in zip(ours, measured, strict=True)])
         curves.append(Curve(label, color, x, y, spread=[m.spread or 0.0 for m in measured]))
     return curves
 
 
-def _published(block: Block) -> Mapping[Key, Scores]:
-    return block.thing.published.get(block.data, {})
+def _list_published(result: ExhibitResult) -> Mapping[RowKey, Scores]:
+    """Return all published rows of the exhibit on the result's data."""
+    return result.exhibit.published.get(result.data, {})
 
 
-def _points(pairs: Sequence[tuple[str | int, float]]) -> tuple[list[float], list[float]]:
-    """X and y; no x for what has no setting."""
+def _split_points(pairs: Sequence[tuple[str | int, float]]) -> tuple[list[float], list[float]]:
+    """Return x and y of the points; no x for what has no setting."""
     return [float(x) for x, _ in pairs if x], [y for _, y in pairs]
 
 
-def _by_cutoff(block: Block, protocol: str, store: Store) -> list[Panel]:
-    """Figure 5: from the rank of every target."""
-    curves: Mapping[Metric, list[Curve]] = {metric: [] for metric in METRICS}
-    for row in block.rows:
-        system = str(row.key[0])
-        label, color = LABELS.get(system, system), COLORS.get(system, "0.2")
-        found = [cutoffs_of(ranks) for ranks in _tables(row, protocol, store, "ranks.parquet")]
+def _make_cutoff_panels(
+    result: ExhibitResult, protocol: str, recorded: RecordedRuns
+) -> list[Panel]:
+    """Return HR@K and NDCG@K by K, from the rank of every target: figure 5."""
+    curves: Mapping[PaperMetric, list[Curve]] = {metric: [] for metric in METRIC_LABELS}
+    for row in result.rows:
+        label, color = _get_look(str(row.key[0]))
+        tables = _read_tables(row, protocol, recorded, "ranks.parquet")
+        found = [measure_cutoffs(ranks) for ranks in tables]
         for metric, mine in curves.items():
-            published = row.published_of(metric)
+            published = row.get_published(metric)
             if published is not None:
                 mine.append(Curve(label, color, [LONGEST_LIST], [published], published=True))
             if found:
@@ -117,12 +139,12 @@ def _by_cutoff(block: Block, protocol: str, store: Store) -> list[Panel]:
                 mine.append(Curve(label, color, ks, mean.tolist()))
     return [
         Panel(PROTOCOL_LABELS[protocol], "K", label.replace("10", "K"), curves[metric])
-        for metric, label in METRICS.items()
+        for metric, label in METRIC_LABELS.items()
     ]
 
 
-def cutoffs_of(ranks: pd.DataFrame) -> dict[Metric, list[float]]:
-    """HR@K and NDCG@K for K from 1 to 10, of one target a user."""
+def measure_cutoffs(ranks: pd.DataFrame) -> dict[PaperMetric, list[float]]:
+    """Return HR@K and NDCG@K for K from 1 to 10, of one target a user."""
     rank = ranks["rank"].to_numpy()
     gain = 1 / np.log2(rank + 1)
     hits = [rank <= k for k in range(1, LONGEST_LIST + 1)]
@@ -132,20 +154,22 @@ def cutoffs_of(ranks: pd.DataFrame) -> dict[Metric, list[float]]:
     }
 
 
-def _by_epoch(block: Block, protocol: str, store: Store) -> list[Panel]:
-    """Figure 6: the mean over seeds, as far as all of them went."""
-    part = "test" if protocol == "ncf2017" else "val"
+def _make_epoch_panels(result: ExhibitResult, protocol: str, recorded: RecordedRuns) -> list[Panel]:
+    """Return loss, HR@10 and NDCG@10 by epoch: figure 6.
+
+    Each curve is the mean over seeds, as far as all of them went.
+    """
+    part = "test" if protocol == NCF_2017 else "val"
     wanted = {"train/loss": "training loss"}
-    wanted |= {f"{part}/{metric}": label for metric, label in METRICS.items()}
+    wanted |= {f"{part}/{metric}": label for metric, label in METRIC_LABELS.items()}
     curves: dict[str, list[Curve]] = {column: [] for column in wanted}
-    for row in block.rows:
-        system = str(row.key[0])
-        label, color = LABELS.get(system, system), COLORS.get(system, "0.2")
-        histories = _tables(row, protocol, store, "history.csv")
+    for row in result.rows:
+        label, color = _get_look(str(row.key[0]))
+        histories = _read_tables(row, protocol, recorded, "history.csv")
         shortest = min((len(history) for history in histories), default=0)
         for column, mine in curves.items():
-            metric = next((m for m in METRICS if column == f"test/{m}"), None)
-            published = row.published_of(metric) if metric else None
+            metric = next((m for m in METRIC_LABELS if column == f"test/{m}"), None)
+            published = row.get_published(metric) if metric else None
             if published is not None:
                 mine.append(Curve(label, color, [], [published], published=True))
             if shortest:
@@ -163,15 +187,22 @@ def _by_epoch(block: Block, protocol: str, store: Store) -> list[Panel]:
     ]
 
 
-def _tables(row: Row, protocol: str, store: Store, file: str) -> list[pd.DataFrame]:
-    cell = row.cells.get(protocol, Cell(0, [], {}))
-    tables = (store.table(record, file) for record in cell.records)
+def _read_tables(
+    row: ExhibitRow, protocol: str, recorded: RecordedRuns, file: str
+) -> list[pd.DataFrame]:
+    """Read an artifact of each finished run of the row that has it."""
+    records = row.runs.get(protocol, NO_RUNS).records
+    tables = (recorded.read_table(record, file) for record in records)
     return [table for table in tables if table is not None]
 
 
-FIGURES: Mapping[str, Callable[[Block, str, Store], list[Panel]]] = {
-    "figure4": partial(_by_setting, "predictive factors"),
-    "figure5": _by_cutoff,
-    "figure6": _by_epoch,
-    "figure7": partial(_by_setting, "negatives to a positive"),
+FIGURES: Mapping[str, Callable[[ExhibitResult, str, RecordedRuns], list[Panel]]] = {
+    "figure4": partial(_make_setting_panels, "predictive factors"),
+    "figure5": _make_cutoff_panels,
+    "figure6": _make_epoch_panels,
+    "figure7": partial(_make_setting_panels, "negatives to a positive"),
 }
+# of every system that can be drawn, so that each keeps its own in all figures
+COLORS = model_colors(
+    str(key[0]) for name in FIGURES for rows in EXHIBITS[name].published.values() for key in rows
+)

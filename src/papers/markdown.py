@@ -9,76 +9,86 @@ from pathlib import Path
 from src.errors import UserError
 from src.papers.exhibits import DATA_LABELS
 from src.papers.noise import RULE
-from src.papers.provenance import Fact
-from src.papers.reproduction import Block
+from src.papers.reproduction import ExhibitResult
 from src.papers.table_text import (
     LEGEND,
-    OVERVIEW,
-    heads_of,
-    largest,
-    lines_of,
-    missing,
-    overview,
+    OVERVIEW_HEADINGS,
+    find_largest_differences,
+    format_overview,
+    format_rows,
+    list_headings,
+    list_missing,
 )
+from src.reporting.comparison.header import Fact
 
 ABOUT, DIFFERENCES = "about", "differences"
 
 
-def sections(
-    blocks: Sequence[Block], facts: Sequence[Fact], pictures: Mapping[str, Path]
+def format_sections(
+    results: Sequence[ExhibitResult], facts: Sequence[Fact], pictures: Mapping[str, Path]
 ) -> dict[str, list[str]]:
-    """Lines of Markdown under each mark's name: about, every thing, the largest differences.
+    """Return lines of Markdown by mark: about, every exhibit, the largest differences.
 
-    `pictures`: by thing and data set, "figure4-ncf-ml-1m".
+    `pictures`: by exhibit and data set, "figure4-ncf-ml-1m".
     """
+    differences = [f"- {number}" for number in find_largest_differences(results)]
     found = {
         ABOUT: [
             *(f"- {fact.name}: {fact.text}" for fact in facts),
             "",
             f"{LEGEND}. {RULE}",
             "",
-            *_table(OVERVIEW, overview(blocks)),
+            *_format_table(OVERVIEW_HEADINGS, format_overview(results)),
         ],
-        DIFFERENCES: [f"- {one}" for one in largest(blocks)] or ["None is beyond noise."],
+        DIFFERENCES: differences or ["None is beyond noise."],
     }
-    if gone := missing(blocks):
+    if gone := list_missing(results):
         found[ABOUT] += ["", "Missing:", "", *(f"- {line}" for line in gone)]
-    for block in blocks:
-        found.setdefault(block.thing.name, []).extend(_block(block, pictures))
+    for result in results:
+        found.setdefault(result.exhibit.name, []).extend(_format_result(result, pictures))
     return found
 
 
-def _block(block: Block, pictures: Mapping[str, Path]) -> list[str]:
-    cells = [[cell.text for cell in line] for line in lines_of(block)]
-    lines = [f"{DATA_LABELS.get(block.data, block.data)}:", "", *_table(heads_of(block), cells), ""]
-    picture = pictures.get(picture_name(block))
+def _format_result(result: ExhibitResult, pictures: Mapping[str, Path]) -> list[str]:
+    """Return the result's table, and the link to its picture, if it has one."""
+    table = _format_table(
+        list_headings(result), [[cell.text for cell in row] for row in format_rows(result)]
+    )
+    lines = [f"{DATA_LABELS.get(result.data, result.data)}:", "", *table, ""]
+    picture = pictures.get(name_files(result))
     if picture is not None:
-        lines += [f"![{block.thing.title}]({picture.name})", ""]
+        lines += [f"![{result.exhibit.title}]({picture.name})", ""]
     return lines
 
 
-def picture_name(block: Block) -> str:
-    """What the block's picture and its CSV are called."""
-    return f"{block.thing.name}-{block.data}"
+def name_files(result: ExhibitResult) -> str:
+    """Return the name of the result's picture and of its CSV, without the ending."""
+    return f"{result.exhibit.name}-{result.data}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+def _format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
-def whole_page(title: str, blocks: Sequence[Block], found: Mapping[str, Sequence[str]]) -> str:
-    """A page of all sections, the tables under their own titles."""
+def format_page(
+    title: str, results: Sequence[ExhibitResult], found: Mapping[str, Sequence[str]]
+) -> str:
+    """Return a page of all sections, the tables under their own titles."""
     lines = [f"# {title}", "", *found[ABOUT], ""]
-    for thing in dict.fromkeys(block.thing for block in blocks):
-        lines += [f"## {thing.title}", "", *(f"{note}\n" for note in thing.notes)]
-        lines += found[thing.name]
+    for exhibit in dict.fromkeys(result.exhibit for result in results):
+        lines += [f"## {exhibit.title}", "", *(f"{note}\n" for note in exhibit.notes)]
+        lines += found[exhibit.name]
     lines += ["## The largest differences beyond noise", "", *found[DIFFERENCES]]
     return "\n".join(lines) + "\n"
 
 
-def fill(page: Path, name: str, lines: Sequence[str]) -> bool:
-    """Puts the lines between the page's two marks of that name; False if it has none."""
+def fill_mark(page: Path, name: str, lines: Sequence[str]) -> bool:
+    """Put the lines between the page's two marks of that name; return False if it has none.
+
+    Raises UserError for a mark without its end.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, mark, rest = page.read_text().partition(begin)
     _, closed, after = rest.partition(end)
@@ -90,10 +100,10 @@ def fill(page: Path, name: str, lines: Sequence[str]) -> bool:
     return True
 
 
-def fill_all(
+def fill_marks(
     page: Path, prefix: str, found: Mapping[str, Sequence[str]], pictures: Mapping[str, Path]
 ) -> list[str]:
-    """Fills the marks `prefix`NAME that the page has, pictures beside it; returns their names.
+    """Fill the marks `prefix`NAME that the page has, with pictures beside it; return their names.
 
     Raises UserError if it has none of them.
     """
@@ -103,7 +113,7 @@ def fill_all(
         renamed = "\n".join(lines)
         for file in mine:
             renamed = renamed.replace(f"({file.name})", f"({page.stem}-{prefix}{file.name})")
-        if fill(page, f"{prefix}{name}", renamed.split("\n")):
+        if fill_mark(page, f"{prefix}{name}", renamed.split("\n")):
             filled.append(f"{prefix}{name}")
             for file in mine:
                 shutil.copyfile(file, page.with_name(f"{page.stem}-{prefix}{file.name}"))

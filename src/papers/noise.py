@@ -17,21 +17,22 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class SeedMetric:
     """A metric of runs that differ in their seed alone."""
 
     values: tuple[float, ...]
-    """One for each seed."""
+    """One value for each seed."""
     error: float
-    """Standard error of a run's mean over the test users."""
+    """The standard error of a run's mean over the test users."""
 
     @property
     def mean(self) -> float:
+        """The mean over seeds."""
         return statistics.fmean(self.values)
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over seeds; None of a single one."""
+        """The standard deviation over seeds; None of a single one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
@@ -44,19 +45,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Difference:
-    """Ours minus the published."""
+    """Our number minus the published one."""
 
     value: float
     verdict: Literal["within", "above", "below"]
 
 
-def standard_error(per_user: Sequence[float]) -> float:
-    """Of the mean over users, from one value of each (two users at least)."""
+def compute_standard_error(per_user: Sequence[float]) -> float:
+    """Return the standard error of the mean over users, from one value of each, of two at least."""
     return statistics.stdev(per_user) / float(len(per_user) ** 0.5)
 
 
-def compare(ours: Measured, published: float) -> Difference:
-    """How our mean stands to a published number."""
+def compare_means(ours: SeedMetric, published: float) -> Difference:
+    """Return the difference of our mean from a published number, and what it means."""
     value = ours.mean - published
     if abs(value) <= ours.tolerance:
         return Difference(value, "within")

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.papers.exhibits import DATA_LABELS, Thing
-from src.papers.figures import panels_of, title_of
-from src.papers.markdown import picture_name, sections, whole_page
+from src.papers.exhibits import DATA_LABELS, Exhibit
+from src.papers.figures import format_title, make_panels
+from src.papers.markdown import format_page, format_sections, name_files
 from src.papers.noise import RULE
-from src.papers.provenance import Fact
-from src.papers.reproduction import Block, Store
+from src.papers.reproduction import ExhibitResult, RecordedRuns
 from src.papers.table_text import (
     LEGEND,
-    OVERVIEW,
-    Text,
-    frame,
-    heads_of,
-    largest,
-    lines_of,
-    missing,
-    overview,
+    OVERVIEW_HEADINGS,
+    TableCell,
+    find_largest_differences,
+    format_overview,
+    format_rows,
+    list_headings,
+    list_missing,
+    make_frame,
 )
+from src.reporting.comparison.header import Fact
 from src.reporting.pages import write_html
 from src.reporting.pictures.panels import draw_panels
 
@@ -30,55 +30,44 @@ TEMPLATE = "paper.html.j2"
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A block as the page's template takes it."""
+class ResultSection:
+    """A result as the page's template takes it."""
 
     data: str
-    heads: list[str]
+    headings: list[str]
     names: int
     """How many of the columns name the row."""
-    lines: list[list[Text]]
+    rows: list[list[TableCell]]
     picture: Path | None
     csv: Path
 
 
 @dataclass(frozen=True)
-class Written:
-    """What `write_page` wrote."""
+class WrittenPage:
+    """The files that `write_page` wrote."""
 
     page: Path
     markdown: dict[str, list[str]]
     """Lines by section."""
     pictures: dict[str, Path]
-    """By thing and data set."""
+    """By exhibit and data set."""
 
 
 def write_page(
-    page: Path, title: str, blocks: Sequence[Block], facts: Sequence[Fact], store: Store
-) -> Written:
-    """Writes `page`, its Markdown with the same stem, and a folder of pictures and tables."""
+    page: Path,
+    title: str,
+    results: Sequence[ExhibitResult],
+    facts: Sequence[Fact],
+    recorded: RecordedRuns,
+) -> WrittenPage:
+    """Write `page`, its Markdown with the same stem, and a folder of pictures and tables."""
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    pictures: dict[str, Path] = {}
-    things: dict[Thing, list[Shown]] = {}
-    for block in blocks:
-        name = picture_name(block)
-        panels = panels_of(block, store)
-        if panels is not None:
-            pictures[name] = folder / f"{name}.png"
-            draw_panels(pictures[name], title_of(block), panels)
-        table = folder / f"{name}.csv"
-        frame(block).to_csv(table, index=False)
-        things.setdefault(block.thing, []).append(
-            Shown(
-                DATA_LABELS.get(block.data, block.data),
-                heads_of(block),
-                len(block.thing.named_by),
-                lines_of(block),
-                pictures.get(name),
-                table,
-            )
-        )
+    pictures = _draw_pictures(folder, results, recorded)
+    exhibits: dict[Exhibit, list[ResultSection]] = {}
+    for result in results:
+        section = _write_section(folder, result, pictures.get(name_files(result)))
+        exhibits.setdefault(result.exhibit, []).append(section)
     write_html(
         page,
         "src.papers",
@@ -87,16 +76,43 @@ def write_page(
         facts=facts,
         legend=LEGEND,
         rule=RULE,
-        overview_heads=OVERVIEW,
-        overview=overview(blocks),
-        missing=missing(blocks),
-        largest=largest(blocks),
-        things=things,
+        overview_headings=OVERVIEW_HEADINGS,
+        overview=format_overview(results),
+        missing=list_missing(results),
+        largest=find_largest_differences(results),
+        exhibits=exhibits,
     )
-    found = sections(blocks, facts, pictures)
-    relative = {key: Path(folder.name) / file.name for key, file in pictures.items()}
-    text = whole_page(title, blocks, found)
-    for file in relative.values():
-        text = text.replace(f"({file.name})", f"({file.as_posix()})")
+    sections = format_sections(results, facts, pictures)
+    text = format_page(title, results, sections)
+    for picture in pictures.values():
+        text = text.replace(f"({picture.name})", f"({folder.name}/{picture.name})")
     page.with_suffix(".md").write_text(text)
-    return Written(page, found, pictures)
+    return WrittenPage(page, sections, pictures)
+
+
+def _draw_pictures(
+    folder: Path, results: Sequence[ExhibitResult], recorded: RecordedRuns
+) -> dict[str, Path]:
+    """Draw the picture of each result that has one; return their files by the results' names."""
+    pictures = {}
+    for result in results:
+        panels = make_panels(result, recorded)
+        if panels is not None:
+            name = name_files(result)
+            pictures[name] = folder / f"{name}.png"
+            draw_panels(pictures[name], format_title(result), panels)
+    return pictures
+
+
+def _write_section(folder: Path, result: ExhibitResult, picture: Path | None) -> ResultSection:
+    """Write the result's CSV; return what the page shows of it."""
+    csv = folder / f"{name_files(result)}.csv"
+    make_frame(result).to_csv(csv, index=False)
+    return ResultSection(
+        DATA_LABELS.get(result.data, result.data),
+        list_headings(result),
+        len(result.exhibit.named_by),
+        format_rows(result),
+        picture,
+        csv,
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from src.papers.reproduction import Block
+from src.papers.reproduction import ExhibitResult
+from src.reporting.comparison.header import Fact
 from src.reporting.wording import counted, listed
 from src.tracking.reading import Record
 
@@ -19,38 +19,33 @@ SETTINGS = {
 }
 
 
-class Fact(NamedTuple):
-    name: str
-    text: str
-
-
-def facts_of(blocks: Sequence[Block], request: str) -> list[Fact]:
-    """Of all finished runs of these blocks; only what is asked for where there is none."""
-    records = list({r.run_id: r for block in blocks for r in block.records}.values())
-    asked = [Fact("asked for", request)]
+def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
+    """Return the facts about all finished runs; only what was asked for where there is none."""
+    records = list({r.run_id: r for result in results for r in result.records}.values())
+    asked_for = [Fact("asked for", request)]
     if not records:
-        return asked
-    days = sorted({_day(record) for record in records})
+        return asked_for
+    days = sorted({_format_day(record) for record in records})
     commits = dict.fromkeys(r.tags.get("git_commit", "unknown")[:7] for r in records)
-    training = sum(_training_seconds(record) for record in records)
+    training = sum(_sum_training_seconds(record) for record in records)
     machines = dict.fromkeys(r.tags["machine"] for r in records if "machine" in r.tags)
     seeds = sorted({int(record.params["seed"]) for record in records})
     return [
-        *asked,
+        *asked_for,
         Fact("runs", f"{counted(len(records), 'run')}, {training / 3600:.1f} h of training"),
         Fact("made", " to ".join(dict.fromkeys([days[0], days[-1]]))),
         Fact("commit", listed(commits)),
         *([Fact("machine", listed(machines))] if machines else []),
         Fact("seeds", listed(seeds)),
         *(
-            Fact(f"settings, {protocol}", _settings(records, protocol))
+            Fact(f"settings, {protocol}", _list_settings(records, protocol))
             for protocol in dict.fromkeys(r.params["protocol.name"] for r in records)
         ),
     ]
 
 
-def _settings(records: Iterable[Record], protocol: str) -> str:
-    """Of what is trained with Adam: not of what is fitted otherwise, nor of fusions."""
+def _list_settings(records: Iterable[Record], protocol: str) -> str:
+    """Return the settings of what is trained with Adam, not of other fits nor of fusions."""
     trained = [
         record.params
         for record in records
@@ -61,21 +56,24 @@ def _settings(records: Iterable[Record], protocol: str) -> str:
     for option, label in SETTINGS.items():
         values = dict.fromkeys(params[option] for params in trained if option in params)
         if values:
-            ordered = sorted(values, key=_numeric)
+            ordered = sorted(values, key=_read_number)
             words.append(f"{label} {listed(ordered)}".replace("patience None", "no early stopping"))
     return "; ".join(words) or "nothing trained with Adam"
 
 
-def _numeric(value: str) -> float:
+def _read_number(value: str) -> float:
+    """Return the number that a setting is, to sort by; what is none comes last."""
     try:
         return float(value)
     except ValueError:
         return float("inf")
 
 
-def _training_seconds(record: Record) -> float:
+def _sum_training_seconds(record: Record) -> float:
+    """Return the seconds that the run was trained, and trained again."""
     return record.metrics.get("fit/seconds", 0.0) + record.metrics.get("refit/seconds", 0.0)
 
 
-def _day(record: Record) -> str:
+def _format_day(record: Record) -> str:
+    """Return the day that the run began: "2023-11-14"."""
     return datetime.fromtimestamp(record.started / 1000, UTC).date().isoformat()

@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 
 class Scores(NamedTuple):
-    """Of one system on test."""
+    """HR@10 and NDCG@10 of one system on test."""
 
     hr: float
     ndcg: float
 
-    def of(self, metric: str) -> float:
-        """That of "hr@10" or "ndcg@10"."""
+    def get(self, metric: str) -> float:
+        """Return the score called "hr@10" or "ndcg@10"."""
         return {"hr@10": self.hr, "ndcg@10": self.ndcg}[metric]
 
 
-Key = tuple[str | int, ...]
-"""What names a row of a table: a system, its factors, ..."""
+RowKey = tuple[str | int, ...]
+"""The parts that name a row of a table: a system, its factors, ..."""
 
-Table = Mapping[str, Mapping[Key, Scores]]
+PublishedTable = Mapping[str, Mapping[RowKey, Scores]]
 """Rows by data set."""
 
 HE = "He et al. 2017"
@@ -35,23 +35,23 @@ ML_1M, PINTEREST = "ncf-ml-1m", "ncf-pinterest"
 FACTORS = (8, 16, 32, 64)
 
 
-def _by_factors(system: str, *scores: tuple[float, float]) -> dict[Key, Scores]:
-    """Rows at 8, 16, 32 and 64 factors."""
+def _make_rows(system: str, *scores: tuple[float, float]) -> dict[RowKey, Scores]:
+    """Return the rows of a system at 8, 16, 32 and 64 factors."""
     return {(system, factors): Scores(*pair) for factors, pair in zip(FACTORS, scores, strict=True)}
 
 
 # He et al. 2017, table 2; the epoch chosen on test, as in all of that paper
-_PRETRAINED = _by_factors(
+_PRETRAINED = _make_rows(
     "neumf-pretrained", (0.684, 0.403), (0.707, 0.426), (0.726, 0.445), (0.730, 0.447)
 )
-_SCRATCH = _by_factors("neumf", (0.688, 0.410), (0.696, 0.420), (0.701, 0.425), (0.705, 0.426))
-_PINTEREST_PRETRAINED = _by_factors(
+_SCRATCH = _make_rows("neumf", (0.688, 0.410), (0.696, 0.420), (0.701, 0.425), (0.705, 0.426))
+_PINTEREST_PRETRAINED = _make_rows(
     "neumf-pretrained", (0.878, 0.555), (0.880, 0.558), (0.879, 0.555), (0.877, 0.552)
 )
-_PINTEREST_SCRATCH = _by_factors(
+_PINTEREST_SCRATCH = _make_rows(
     "neumf", (0.869, 0.546), (0.871, 0.547), (0.870, 0.549), (0.872, 0.551)
 )
-TABLE_2: Table = {
+TABLE_2: PublishedTable = {
     ML_1M: _SCRATCH | _PRETRAINED,
     PINTEREST: _PINTEREST_SCRATCH | _PINTEREST_PRETRAINED,
 }
@@ -67,7 +67,8 @@ _MLP = {
 _MLP_PINTEREST = {4: ((0.862, 0.539), (0.867, 0.544), (0.867, 0.546), (0.873, 0.550))}
 
 
-def _by_layers(rows: Mapping[int, tuple[tuple[float, float], ...]]) -> dict[Key, Scores]:
+def _make_layer_rows(rows: Mapping[int, tuple[tuple[float, float], ...]]) -> dict[RowKey, Scores]:
+    """Return the rows of each number of layers at 8, 16, 32 and 64 factors."""
     return {
         (layers, factors): Scores(*pair)
         for layers, pairs in rows.items()
@@ -75,29 +76,32 @@ def _by_layers(rows: Mapping[int, tuple[tuple[float, float], ...]]) -> dict[Key,
     }
 
 
-TABLES_3_4: Table = {ML_1M: _by_layers(_MLP), PINTEREST: _by_layers(_MLP_PINTEREST)}
+TABLES_3_4: PublishedTable = {
+    ML_1M: _make_layer_rows(_MLP),
+    PINTEREST: _make_layer_rows(_MLP_PINTEREST),
+}
 
 # He et al. 2017, figure 4, read off the vector graphic to about .001; NeuMF is table 2's, MLP that
 # of three layers. In the place of iALS the paper has eALS (He et al. 2016).
-FIGURE_4: Table = {
+FIGURE_4: PublishedTable = {
     ML_1M: {
-        **_by_factors("gmf", (0.643, 0.371), (0.693, 0.415), (0.713, 0.436), (0.705, 0.431)),
-        **_by_factors("mlp", *_MLP[3]),
+        **_make_rows("gmf", (0.643, 0.371), (0.693, 0.415), (0.713, 0.436), (0.705, 0.431)),
+        **_make_rows("mlp", *_MLP[3]),
         **_PRETRAINED,
-        **_by_factors("mf-bpr", (0.629, 0.361), (0.666, 0.397), (0.686, 0.411), (0.690, 0.419)),
-        **_by_factors("ials", (0.628, 0.364), (0.679, 0.398), (0.704, 0.422), (0.704, 0.435)),
+        **_make_rows("mf-bpr", (0.629, 0.361), (0.666, 0.397), (0.686, 0.411), (0.690, 0.419)),
+        **_make_rows("ials", (0.628, 0.364), (0.679, 0.398), (0.704, 0.422), (0.704, 0.435)),
         ("itemknn", 0): Scores(0.623, 0.359),
         ("itempop", 0): Scores(0.454, 0.254),  # figure 5
     },
     PINTEREST: _PINTEREST_PRETRAINED,
 }
 
-# What ends at K = 10 in figure 5, and in figure 6 with the best epoch
-FIGURE_5: Table = {
+# The ends of figure 5's curves, at K = 10, and of figure 6's, at the best epoch
+FIGURE_5: PublishedTable = {
     data: {key[:1]: scores for key, scores in rows.items() if key[1] in (0, 8)}
     for data, rows in FIGURE_4.items()
 }
-FIGURE_6: Table = {
+FIGURE_6: PublishedTable = {
     ML_1M: {
         (system,): {**FIGURE_4[ML_1M], **_SCRATCH}[system, 8] for system in ("gmf", "mlp", "neumf")
     },
@@ -133,7 +137,7 @@ _RATIOS = {
         (0.687, 0.413),
     ),
 }
-FIGURE_7: Table = {
+FIGURE_7: PublishedTable = {
     ML_1M: {
         (system, negatives): Scores(*pair)
         for system, pairs in _RATIOS.items()
@@ -143,14 +147,14 @@ FIGURE_7: Table = {
 
 # Rendle et al. 2020, "Neural Collaborative Filtering vs. Matrix Factorization Revisited": MF with
 # biases and 192 factors, mean of 8 runs; the NeuMF beside it is the best of He et al., table 2
-RENDLE_2020: Table = {
+RENDLE_2020: PublishedTable = {
     ML_1M: {("mf",): Scores(0.7294, 0.4523), ("neumf",): Scores(0.730, 0.447)},
     PINTEREST: {("mf",): Scores(0.8895, 0.5794), ("neumf",): Scores(0.880, 0.558)},
 }
 
 # Ferrari Dacrema et al., "A Troubling Analysis of Reproducibility and Progress in Recommender
 # Systems Research", TOIS 2021, on MovieLens-1M; iALS and NeuMF too are as they tuned them
-DACREMA_2021: Table = {
+DACREMA_2021: PublishedTable = {
     ML_1M: {
         ("userknn",): Scores(0.6768, 0.4100),
         ("itemknn",): Scores(0.6694, 0.3979),

@@ -1,4 +1,4 @@
-"""What the runs of a table or a figure came to, row by row, beside what was published."""
+"""The numbers of a table or a figure made again, row by row, beside the published ones."""
 
 from __future__ import annotations
 
@@ -10,76 +10,92 @@ from typing import Literal
 import pandas as pd
 
 from src.errors import UserError
-from src.papers.exhibits import Thing
-from src.papers.noise import Measured, standard_error
-from src.papers.published import Key, Scores
-from src.papers.sweeps import Request, Sweep
+from src.papers.exhibits import Exhibit
+from src.papers.noise import SeedMetric, compute_standard_error
+from src.papers.published import RowKey, Scores
+from src.papers.request import PaperRequest
+from src.papers.sweeps import Sweep
 from src.sweeping.plan import Job
 from src.tracking.reading import Reader, Record
 
-Metric = Literal["hr@10", "ndcg@10"]
-METRICS: dict[Metric, str] = {"hr@10": "HR@10", "ndcg@10": "NDCG@10"}
+PaperMetric = Literal["hr@10", "ndcg@10"]
+METRIC_LABELS: dict[PaperMetric, str] = {"hr@10": "HR@10", "ndcg@10": "NDCG@10"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class SeedRuns:
     """The runs of one row under one protocol: the same options, one for each seed."""
 
     wanted: int
     records: list[Record]
-    """Of those that are finished."""
-    measured: dict[Metric, Measured]
-    """Empty when none is."""
+    """The finished runs."""
+    measured: dict[PaperMetric, SeedMetric]
+    """Empty when no run is finished."""
     errors: tuple[str, ...] = ()
-    """What those that failed said."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system at one setting, on one data set."""
-
-    key: Key
-    published: Scores | None
-    cells: dict[str, Cell]
-    """By protocol; a protocol that asks for no such run has none."""
-
-    def published_of(self, metric: Metric) -> float | None:
-        """The published number, if there is one."""
-        return None if self.published is None else self.published.of(metric)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A thing's rows on one data set."""
-
-    thing: Thing
-    data: str
-    protocols: Sequence[str]
-    rows: list[Row]
-
-    @property
-    def records(self) -> list[Record]:
-        """Of all runs that are finished."""
-        cells = (cell for row in self.rows for cell in row.cells.values())
-        return [record for cell in cells for record in cell.records]
+    """The messages of runs that failed."""
 
     @property
     def missing(self) -> int:
         """How many runs are not finished."""
-        cells = (cell for row in self.rows for cell in row.cells.values())
-        return sum(cell.wanted - len(cell.records) for cell in cells)
+        return self.wanted - len(self.records)
 
 
-class Store:
+NO_RUNS = SeedRuns(0, [], {})
+
+
+@dataclass(frozen=True)
+class ExhibitRow:
+    """One system at one setting, on one data set."""
+
+    key: RowKey
+    published: Scores | None
+    runs: dict[str, SeedRuns]
+    """By protocol; a protocol that asks for no such run has none."""
+
+    def get_published(self, metric: PaperMetric) -> float | None:
+        """Return the published number, if there is one."""
+        return None if self.published is None else self.published.get(metric)
+
+
+@dataclass(frozen=True)
+class ExhibitResult:
+    """An exhibit's rows on one data set."""
+
+    exhibit: Exhibit
+    data: str
+    protocols: Sequence[str]
+    rows: list[ExhibitRow]
+
+    @property
+    def records(self) -> list[Record]:
+        """The records of all finished runs."""
+        return [record for runs in self._all_runs for record in runs.records]
+
+    @property
+    def missing(self) -> int:
+        """How many runs are not finished."""
+        return sum(runs.missing for runs in self._all_runs)
+
+    def list_runs(self, protocol: str) -> list[SeedRuns]:
+        """Return each row's runs under the protocol, of the rows that have any."""
+        return [row.runs[protocol] for row in self.rows if protocol in row.runs]
+
+    @property
+    def _all_runs(self) -> list[SeedRuns]:
+        """The runs of all rows under all protocols."""
+        return [runs for row in self.rows for runs in row.runs.values()]
+
+
+class RecordedRuns:
     """The recorded runs of jobs."""
 
     def __init__(self, found: Mapping[str, tuple[Reader, Record]]) -> None:
-        """`found`: by key, a job's run and what reads its files."""
-        self.found = found
+        """Take each job's run, and what reads its files, by the job's key."""
+        self._found = found
 
     @classmethod
-    def of(cls, jobs: Iterable[Job]) -> Store:
-        """Looks where the jobs' options say that they are recorded; none need be."""
+    def find(cls, jobs: Iterable[Job]) -> RecordedRuns:
+        """Look where the jobs' options say that they are recorded; none need be."""
         tracking = [job.options["tracking"] for job in jobs]
         places = {(one["uri"], one["experiment"]) for one in tracking if "uri" in one}
         found: dict[str, tuple[Reader, Record]] = {}
@@ -92,45 +108,59 @@ class Store:
             found |= {r.tags["job"]: (reader, r) for r in records if "job" in r.tags}
         return cls(found)
 
-    def record_of(self, job: Job) -> Record | None:
-        """The job's finished run, else its latest; None when it has no record."""
-        return self.found[job.key][1] if job.key in self.found else None
+    def get_record(self, job: Job) -> Record | None:
+        """Return the job's finished run, else its latest; None when it has no record."""
+        return self._found[job.key][1] if job.key in self._found else None
 
-    def table(self, record: Record, file: str) -> pd.DataFrame | None:
-        """An artifact of the run."""
-        return self.found[record.tags["job"]][0].table(record, file)
+    def read_table(self, record: Record, file: str) -> pd.DataFrame | None:
+        """Read an artifact of the run; None if it has no such file."""
+        return self._found[record.tags["job"]][0].table(record, file)
 
 
-def block_of(
-    thing: Thing, data: str, sweeps: Sequence[Sweep], request: Request, store: Store
-) -> Block:
-    """The thing's rows on `data`, in the order of its published ones and then of its jobs."""
-    jobs: dict[Key, dict[str, list[Job]]] = {}
-    for sweep in sweeps:
-        if sweep.data == data:
-            for job in sweep.jobs:
-                by_protocol = jobs.setdefault(thing.key_of(job.options), {})
-                by_protocol.setdefault(sweep.protocol, []).append(job)
-    published = thing.published.get(data, {})
-    unrun = [key for key in published if thing.revisit and not request.models and key not in jobs]
-    keys = [key for key in published if key in jobs or key in unrun]
+def collect_result(
+    exhibit: Exhibit,
+    data: str,
+    sweeps: Sequence[Sweep],
+    request: PaperRequest,
+    recorded: RecordedRuns,
+) -> ExhibitResult:
+    """Return the exhibit's rows on `data`: the published ones in their order, then the jobs'."""
+    jobs = _group_jobs(exhibit, [sweep for sweep in sweeps if sweep.data == data])
+    published = exhibit.published.get(data, {})
+    # rows that nothing here can make again stand in the tables of the revisits too
+    all_rows = exhibit.revisit and not request.models
+    keys = [key for key in published if key in jobs or all_rows]
     rows = [
-        Row(
+        ExhibitRow(
             key,
             published.get(key),
-            {protocol: _cell(members, store) for protocol, members in jobs.get(key, {}).items()},
+            {
+                protocol: _collect_seeds(members, recorded)
+                for protocol, members in jobs.get(key, {}).items()
+            },
         )
         for key in [*keys, *(key for key in jobs if key not in published)]
     ]
-    return Block(thing, data, request.protocols_of(thing), rows)
+    return ExhibitResult(exhibit, data, request.protocols_of(exhibit), rows)
 
 
-def _cell(jobs: Sequence[Job], store: Store) -> Cell:
-    records = [record for job in jobs if (record := store.record_of(job)) is not None]
+def _group_jobs(exhibit: Exhibit, sweeps: Iterable[Sweep]) -> dict[RowKey, dict[str, list[Job]]]:
+    """Return the sweeps' jobs by row and protocol."""
+    jobs: dict[RowKey, dict[str, list[Job]]] = {}
+    for sweep in sweeps:
+        for job in sweep.jobs:
+            by_protocol = jobs.setdefault(exhibit.find_row(job.options), {})
+            by_protocol.setdefault(sweep.protocol, []).append(job)
+    return jobs
+
+
+def _collect_seeds(jobs: Sequence[Job], recorded: RecordedRuns) -> SeedRuns:
+    """Return the recorded runs of jobs that differ in their seed alone."""
+    records = [record for job in jobs if (record := recorded.get_record(job)) is not None]
     finished = [record for record in records if record.status == "FINISHED"]
     errors = [record.tags["error"] for record in records if "error" in record.tags]
-    measured = {metric: _measured(finished, metric, store) for metric in METRICS}
-    return Cell(
+    measured = {metric: _measure(finished, metric, recorded) for metric in METRIC_LABELS}
+    return SeedRuns(
         len(jobs),
         finished,
         {metric: value for metric, value in measured.items() if value is not None},
@@ -138,22 +168,31 @@ def _cell(jobs: Sequence[Job], store: Store) -> Cell:
     )
 
 
-def _measured(records: Sequence[Record], metric: Metric, store: Store) -> Measured | None:
+def _measure(
+    records: Sequence[Record], metric: PaperMetric, recorded: RecordedRuns
+) -> SeedMetric | None:
+    """Return the metric of these runs on test; None without any run."""
     if not records:
         return None
-    errors = [error_of(store, record, metric) for record in records]
+    errors = [read_standard_error(recorded, record, metric) for record in records]
     known = [error for error in errors if error is not None]
-    values = tuple(test_metric(record, metric) for record in records)
-    return Measured(values, fmean(known) if known else 0.0)
+    values = tuple(get_test_metric(record, metric) for record in records)
+    return SeedMetric(values, fmean(known) if known else 0.0)
 
 
-def test_metric(record: Record, metric: str) -> float:
-    """On test, of the selected epoch: where test selects it, the plain name is the last epoch's."""
+def get_test_metric(record: Record, metric: str) -> float:
+    """Return the run's metric on test, of the selected epoch.
+
+    Where test selects the epoch, the plain name is the last epoch's.
+    """
     name = f"test/{metric}"
     return record.metrics.get(f"best/{name}", record.metrics.get(name, float("nan")))
 
 
-def error_of(store: Store, record: Record, metric: str) -> float | None:
-    """Standard error of the mean over test users; None without the users' own results."""
-    per_user = store.table(record, "per_user.parquet")
-    return None if per_user is None else standard_error(per_user[metric].tolist())
+def read_standard_error(recorded: RecordedRuns, record: Record, metric: str) -> float | None:
+    """Return the standard error of the run's mean over test users.
+
+    None without the users' own results.
+    """
+    per_user = recorded.read_table(record, "per_user.parquet")
+    return None if per_user is None else compute_standard_error(per_user[metric].tolist())

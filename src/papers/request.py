@@ -1,8 +1,8 @@
-"""What the command line asks for, checked."""
+"""The command's options, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -10,47 +10,87 @@ from typing import Annotated
 from annotated_types import Ge, MinLen
 
 from src.config.build import build
-from src.config.paths import CONF
+from src.config.compose import Plain, choices_of, compose, explained, grid, plain
 from src.data.sources.released import FILES
 from src.errors import UserError, did_you_mean
-from src.papers.exhibits import PAPER, THINGS, Thing
+from src.papers.exhibits import EXHIBITS, LEAVE_ONE_OUT, PAPER, PROTOCOL_LABELS, Exhibit
 from src.papers.published import PINTEREST
-from src.papers.sweeps import PROTOCOLS, Options, Request, composed
+from src.reporting.output_file import output_file
 from src.run.assembly import make_datamodule
+
+BOTH = "both"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The whole command."""
+class PaperRequest:
+    """The tables and figures that the command asks for, and how they are made."""
 
-    things: list[Thing]
-    request: Request
-    workers: int
-    run: bool
+    exhibits: Sequence[Exhibit]
+    data: Sequence[str]
+    protocols: Sequence[str]
+    quick: bool = False
+    models: Sequence[str] = ()
+    """The models of a revisit that are run; none named: all."""
+    options: Sequence[str] = ()
+    """Options of src.train, for every run: they have the last word."""
+    workers: int = 1
+    """Runs at once."""
+    run: bool = True
     """Whether to run what is missing."""
-    estimate: bool
+    estimate: bool = False
     """Whether to stop after the estimate."""
-    page: Path
-    fill: Path | None
+    folder: Path = Path()
+    """The folder of a page that `out` does not name."""
+    out: Path | None = None
+    fill: Path | None = None
+    """A Markdown file whose marks are filled too."""
+
+    @property
+    def page(self) -> Path:
+        """The page's file."""
+        return self.out or self.folder / self._page_name
+
+    @property
+    def _page_name(self) -> str:
+        """The exhibits' names, unless they are all of the paper."""
+        names = [exhibit.name for exhibit in self.exhibits]
+        parts = ["paper", *["quick"] * self.quick, *([] if self.whole_paper else names)]
+        return f"{'-'.join(parts)}.html"
+
+    @property
+    def whole_paper(self) -> bool:
+        """Whether all tables and figures of the paper are asked for, and nothing else."""
+        return {exhibit.name for exhibit in self.exhibits} == set(PAPER)
+
+    @property
+    def revisits_only(self) -> bool:
+        """Whether nothing of the paper itself is asked for."""
+        return all(exhibit.revisit for exhibit in self.exhibits)
 
     @property
     def title(self) -> str:
-        """Of the page."""
-        revisits = all(thing.revisit for thing in self.things)
-        name = "Baselines of the revisits" if revisits else "Neural Collaborative Filtering"
-        return f"{name}, made again{' (quick)' * self.request.quick}"
+        """The page's title."""
+        revisits = "Baselines of the revisits"
+        name = revisits if self.revisits_only else "Neural Collaborative Filtering"
+        return f"{name}, made again{' (quick)' * self.quick}"
+
+    def protocols_of(self, exhibit: Exhibit) -> Sequence[str]:
+        """Return the protocols in which the exhibit is made.
+
+        The tuned experiments of the revisits choose on validation and fit again with it, and know
+        no other protocol.
+        """
+        return (LEAVE_ONE_OUT,) if exhibit.revisit else self.protocols
 
     def __str__(self) -> str:
-        quick = ", quick" * self.request.quick
-        options = f"; with {' '.join(self.request.options)}" if self.request.options else ""
-        names = ", ".join(thing.name for thing in self.things)
-        protocols = dict.fromkeys(p for t in self.things for p in self.request.protocols_of(t))
-        return (
-            f"{names} on {', '.join(self.request.data)}, {' and '.join(protocols)}{quick}{options}"
-        )
+        names = ", ".join(exhibit.name for exhibit in self.exhibits)
+        every = (name for exhibit in self.exhibits for name in self.protocols_of(exhibit))
+        protocols = " and ".join(dict.fromkeys(every))
+        options = f"; with {' '.join(self.options)}" if self.options else ""
+        return f"{names} on {', '.join(self.data)}, {protocols}{', quick' * self.quick}{options}"
 
 
-def asked(
+def read_request(
     what: Annotated[list[str], MinLen(1)],
     datasets: Annotated[list[str], MinLen(1)],
     protocols: str,
@@ -63,71 +103,77 @@ def asked(
     estimate: bool = False,
     fill: str | None = None,
     options: Sequence[str] = (),
-) -> Asked:
-    """The options are explained in conf/paper.yaml. Raises UserError for mistakes in them."""
-    things = [_one_of("what", name, THINGS) for name in dict.fromkeys(what)]
-    both = _one_of("protocol", protocols, [*PROTOCOLS, "both"]) == "both"
-    page = Path(folder) / _name(things, quick) if out is None else Path(out).expanduser()
+) -> PaperRequest:
+    """Return the request that the options make, which conf/paper.yaml explains.
+
+    Prepares the data, and leaves out those that can't be had. Raises UserError for mistakes.
+    """
+    names = [_check_choice("what", name, EXHIBITS) for name in dict.fromkeys(what)]
+    _check_choice("protocol", protocols, [*PROTOCOL_LABELS, BOTH])
+    page = None if out is None else output_file(out, (".html",))
     filled = None if fill is None else Path(fill).expanduser()
-    if page.suffix != ".html":
-        raise UserError(f"out={out}: the page's file ends in .html")
     if filled is not None and not filled.is_file():
         raise UserError(f"fill={fill}: no such file; it needs marks such as <!-- table2 -->")
-    _check_models(models, things)
-    chosen = list(PROTOCOLS) if both else [protocols]
-    request = Request(list(dict.fromkeys(datasets)), chosen, quick, models, options)
-    return Asked(
-        [THINGS[thing] for thing in things],
-        replace(request, data=_there(request)),
+    request = PaperRequest(
+        [EXHIBITS[name] for name in names],
+        list(dict.fromkeys(datasets)),
+        list(PROTOCOL_LABELS) if protocols == BOTH else [protocols],
+        quick,
+        models,
+        options,
         workers,
         run,
         estimate,
+        Path(folder),
         page,
         filled,
     )
+    _check_models(request)
+    return replace(request, data=_prepare_data(request))
 
 
-def _name(things: Sequence[str], quick: bool) -> str:
-    """Of the page: what is asked for, unless it is all of the paper."""
-    parts = ["paper", *(["quick"] if quick else []), *(things if set(things) != set(PAPER) else [])]
-    return f"{'-'.join(parts)}.html"
-
-
-def _one_of(option: str, name: str, known: Sequence[str] | dict[str, Thing]) -> str:
-    if name not in known:
-        hint = did_you_mean(name, known)
-        raise UserError(f"{option}={name}: choose from {', '.join(known)}{hint}")
+def _check_choice(option: str, name: str, known: Iterable[str]) -> str:
+    """Return the name. Raises UserError when it is none of those known."""
+    choices = list(known)
+    if name not in choices:
+        hint = did_you_mean(name, choices)
+        raise UserError(f"{option}={name}: choose from {', '.join(choices)}{hint}")
     return name
 
 
-def _check_models(models: Sequence[str], names: Sequence[str]) -> None:
-    known = [model for name in names if THINGS[name].revisit for model in THINGS[name].models]
-    if models and not known:
+def _check_models(request: PaperRequest) -> None:
+    """Refuse models that no revisit asked for reports on."""
+    revisits = [exhibit for exhibit in request.exhibits if exhibit.revisit]
+    if request.models and not revisits:
         raise UserError("models=... is for what=rendle2020 and what=dacrema2021")
-    for model in models:
-        _one_of("models", model, known)
+    for model in request.models:
+        _check_choice("models", model, [name for revisit in revisits for name in revisit.models])
 
 
-def _there(request: Request) -> list[str]:
-    """The data asked for that are there, or can be had; prepares them."""
+def _prepare_data(request: PaperRequest) -> list[str]:
+    """Prepare the data asked for; return those that are there, or can be had."""
     there = []
     for data in request.data:
-        _one_of("data", data, [file.stem for file in (CONF / "data").glob("*.yaml")])
+        _check_choice("data", data, choices_of("data"))
         if data == PINTEREST and len(request.data) > 1:
-            folder = _folder(_composed(data, request, ("data.root=", "data.path=")))
+            placed = _compose_data(data, request.options, ("data.root=", "data.path="))
+            folder = _find_source(placed)
             if not all((folder / file).is_file() for file in FILES["pinterest-20"]):
                 print(f"{data} is left out: its files are not in {folder}", flush=True)
                 continue
         # a mistake comes out here, once
-        _ = make_datamodule(_composed(data, request, ("data.",))).prepared
+        _ = make_datamodule(_compose_data(data, request.options, ("data.",))).prepared
         there.append(data)
     return there
 
 
-def _composed(data: str, request: Request, prefixes: tuple[str, ...]) -> Options:
-    words = [word for word in request.options if word.startswith(prefixes)]
-    return composed([f"data={data}", *words])[0][1]
+def _compose_data(data: str, options: Sequence[str], prefixes: tuple[str, ...]) -> Plain:
+    """Return a run's options on that data, with those of `options` that begin so."""
+    words = [f"data={data}", *(word for word in options if word.startswith(prefixes))]
+    with explained(words):
+        return plain(compose(grid(words)[0]))
 
 
-def _folder(options: Options) -> Path:
+def _find_source(options: Plain) -> Path:
+    """Return the folder that holds the data's files."""
     return Path(build(options["data"]["source"], "data.source").folder)

@@ -1,50 +1,52 @@
-"""Runs the sweeps, each in a process of its own."""
+"""Run the sweeps, each in a process of its own."""
 
 from __future__ import annotations
 
-import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from src.papers.reproduction import Store
+from src.config.compose import command_line, command_words
+from src.papers.reproduction import RecordedRuns
 from src.papers.sweeps import Sweep
 
 
 def run_missing(sweeps: Sequence[Sweep], workers: int) -> list[Sweep]:
-    """Runs those that have unfinished or unrecorded jobs; returns those that failed, if in part."""
+    """Run the sweeps with unfinished or unrecorded jobs; return those that failed, if in part."""
     failed = []
     for sweep in {sweep.name: sweep for sweep in sweeps}.values():
-        store = Store.of(sweep.jobs)
-        if not all(_done(sweep, store)):
-            words = [*sweep.words, f"sweep.name={sweep.name}", *_launcher(workers)]
-            if _run(words):
+        if not _is_complete(sweep):
+            words = [*sweep.words, f"sweep.name={sweep.name}", *_choose_launcher(workers)]
+            if _train(words):
                 failed.append(sweep)
     return failed
 
 
-def _done(sweep: Sweep, store: Store) -> list[bool]:
-    records = [store.record_of(job) for job in sweep.jobs]
-    return [
+def _is_complete(sweep: Sweep) -> bool:
+    """Tell whether every job of the sweep is finished and recorded so."""
+    recorded = RecordedRuns.find(sweep.jobs)
+    records = [recorded.get_record(job) for job in sweep.jobs]
+    return all(
         not job.wanted and record is not None and record.status == "FINISHED"
         for job, record in zip(sweep.jobs, records, strict=True)
-    ]
+    )
 
 
-def _launcher(workers: int) -> list[str]:
+def _choose_launcher(workers: int) -> list[str]:
+    """Return the words that run so many jobs at once."""
     if workers == 1:
         return []
     return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
 
 
-def _run(words: Sequence[str]) -> int:
-    """Status of `python -m src.train -m WORDS`, whose output is ours.
+def _train(words: Sequence[str]) -> int:
+    """Run `python -m src.train -m WORDS`, whose output is ours, and return its status.
 
     Raises KeyboardInterrupt when it was interrupted, SystemExit when it was terminated.
     """
-    print(f"\npython -m src.train -m {shlex.join(words)}", flush=True)
-    process = subprocess.Popen([sys.executable, "-m", "src.train", "-m", *words])
+    print(f"\n{command_line('train', '-m', *words)}", flush=True)
+    process = subprocess.Popen([sys.executable, *command_words("train", "-m", *words)])
     try:
         status = process.wait()
     except KeyboardInterrupt:

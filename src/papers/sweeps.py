@@ -5,46 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from src.config.compose import compose_jobs, explained, grid, params_of, plain
+from src.config.compose import Plain, compose_jobs, explained, grid, params_of, plain
 from src.config.paths import CONF
-from src.papers.exhibits import NO_CHANCE, Thing
+from src.papers.exhibits import LEAVE_ONE_OUT, NCF_2017, NO_CHANCE, Exhibit
 from src.papers.published import ML_1M
+from src.papers.request import PaperRequest
 from src.sweeping.plan import Job, plan
-
-Options = dict[str, Any]
 
 SYSTEM = "experiment/paper/system"
 FACTORS = "model.factors"
 QUICK_FACTORS = "8,16"
 SEEDS = "0,1,2"
 
-PROTOCOLS: Mapping[str, tuple[str, ...]] = {
-    "leave-one-out": (),
+PROTOCOL_WORDS: Mapping[str, tuple[str, ...]] = {
+    LEAVE_ONE_OUT: (),
     # the released code trains through and takes the best of all epochs
-    "ncf2017": ("protocol=ncf2017", "trainer.patience=null"),
+    NCF_2017: ("protocol=ncf2017", "trainer.patience=null"),
 }
-QUICK_PROTOCOLS = {name: words[:1] for name, words in PROTOCOLS.items()}
-REVISITED = "leave-one-out"
-"""The tuned experiments choose on validation and fit again with it, and know no other protocol."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    data: Sequence[str]
-    protocols: Sequence[str]
-    quick: bool = False
-    models: Sequence[str] = ()
-    """Of a revisit; none named: all."""
-    options: Sequence[str] = ()
-    """Of src.train, for every run: they have the last word."""
-
-    def protocols_of(self, thing: Thing) -> Sequence[str]:
-        """Those in which the thing is made."""
-        return (REVISITED,) if thing.revisit else self.protocols
+QUICK_PROTOCOL_WORDS = {name: words[:1] for name, words in PROTOCOL_WORDS.items()}
 
 
 @dataclass(frozen=True)
@@ -58,47 +37,54 @@ class Sweep:
     jobs: list[Job] = field(repr=False)
 
 
-def sweeps_of(thing: Thing, request: Request) -> list[Sweep]:
-    """The thing's sweeps on all data and protocols asked for; their data are prepared on the way.
+def list_sweeps(exhibit: Exhibit, request: PaperRequest) -> list[Sweep]:
+    """Return the exhibit's sweeps on all data and protocols asked for; prepare their data.
 
     Raises UserError for an option that its runs don't have.
     """
     return [
-        _sweep(name, data, protocol, words, request)
+        _plan_sweep(name, data, protocol, words, request)
         for data in request.data
-        for protocol in request.protocols_of(thing)
-        for name, words in (_tuned if thing.revisit else _of_files)(thing, protocol, request)
+        for protocol in request.protocols_of(exhibit)
+        for name, words in (
+            _list_tuned_grids(exhibit, request)
+            if exhibit.revisit
+            else _list_paper_grids(exhibit, protocol, request.quick)
+        )
     ]
 
 
-def _sweep(name: str, data: str, protocol: str, words: list[str], request: Request) -> Sweep:
-    words = [*words, f"data={data}", *_fitting(words, request.options)]
+def _plan_sweep(
+    name: str, data: str, protocol: str, words: list[str], request: PaperRequest
+) -> Sweep:
+    """Return the sweep over a grid of that name and those words, with the request's options."""
+    words = [*words, f"data={data}", *_select_options(words, request.options)]
     parts = ["paper", "quick" * request.quick, name]
-    parts += [protocol * (protocol != REVISITED), data * (data != ML_1M)]
+    parts += [protocol * (protocol != LEAVE_ONE_OUT), data * (data != ML_1M)]
     if request.options:
         parts.append(hashlib.sha256(" ".join(request.options).encode()).hexdigest()[:6])
-    return Sweep("-".join(filter(None, parts)), data, protocol, words, plan(composed(words)))
+    return Sweep("-".join(filter(None, parts)), data, protocol, words, plan(compose_sweep(words)))
 
 
-def _fitting(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """The options without those of models, where the models have none of the grid's."""
+def _select_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Return the options without those of models, where the models have none of the grid's."""
     flat = "experiment=paper/no-factors" in words
     return [word for word in options if not (flat and word.startswith("model."))]
 
 
-def _of_files(thing: Thing, protocol: str, request: Request) -> list[tuple[str, list[str]]]:
-    """Names and words of the sweeps that the thing's files in conf/experiment/paper hold."""
-    sweeps = []
-    for file in thing.experiments:
+def _list_paper_grids(exhibit: Exhibit, protocol: str, quick: bool) -> list[tuple[str, list[str]]]:
+    """Return name and words of each grid that the exhibit's files in conf/experiment/paper hold."""
+    grids = []
+    for file in exhibit.experiments:
         word = f"experiment=paper/{file}"
-        quick = _quickened(params_of([word])) if request.quick else []
-        chosen = (QUICK_PROTOCOLS if request.quick else PROTOCOLS)[protocol]
-        sweeps.append((file, [word, *quick, *chosen]))
-    return sweeps
+        shorter = _shorten_grid(params_of([word])) if quick else []
+        chosen = (QUICK_PROTOCOL_WORDS if quick else PROTOCOL_WORDS)[protocol]
+        grids.append((file, [word, *shorter, *chosen]))
+    return grids
 
 
-def _quickened(params: Mapping[str, str]) -> list[str]:
-    """What takes the place of a file's grid where time is short."""
+def _shorten_grid(params: Mapping[str, str]) -> list[str]:
+    """Return the words that take the place of a file's grid where time is short."""
     words = []
     if SYSTEM in params:
         systems = [f"quick/{system.strip()}" for system in params[SYSTEM].split(",")]
@@ -110,12 +96,13 @@ def _quickened(params: Mapping[str, str]) -> list[str]:
     return words
 
 
-def _tuned(thing: Thing, _: str, request: Request) -> list[tuple[str, list[str]]]:
-    """Names and words of the sweeps over the tuned experiments of the thing's models."""
-    models = [name for name in tuned_models(thing) if name in (request.models or thing.models)]
+def _list_tuned_grids(exhibit: Exhibit, request: PaperRequest) -> list[tuple[str, list[str]]]:
+    """Return name and words of each grid over the tuned experiments of the exhibit's models."""
+    wanted = request.models or exhibit.models
+    models = [name for name in list_tuned_models(exhibit) if name in wanted]
     groups = {
-        thing.name: [name for name in models if name not in NO_CHANCE],
-        f"{thing.name}-no-chance": [name for name in models if name in NO_CHANCE],
+        exhibit.name: [name for name in models if name not in NO_CHANCE],
+        f"{exhibit.name}-no-chance": [name for name in models if name in NO_CHANCE],
     }
     return [
         (
@@ -130,13 +117,13 @@ def _tuned(thing: Thing, _: str, request: Request) -> list[tuple[str, list[str]]
     ]
 
 
-def tuned_models(thing: Thing) -> list[str]:
-    """The thing's models that have a tuned experiment."""
+def list_tuned_models(exhibit: Exhibit) -> list[str]:
+    """Return the exhibit's models that have a tuned experiment."""
     folder = CONF / "experiment" / ML_1M
-    return [name for name in thing.models if (folder / f"{name}.yaml").exists()]
+    return [name for name in exhibit.models if (folder / f"{name}.yaml").exists()]
 
 
-def composed(words: Sequence[str]) -> list[tuple[list[str], Options]]:
+def compose_sweep(words: Sequence[str]) -> list[tuple[list[str], Plain]]:
     """Return words and options of each job of `python -m src.train -m WORDS`.
 
     Raises UserError for options that can't be composed.

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from src.papers.exhibits import LABELS
-from src.papers.figures import PROTOCOL_LABELS
-from src.papers.noise import Difference, compare
-from src.papers.reproduction import METRICS, Block, Cell, Metric, Row
+from src.papers.exhibits import PROTOCOL_LABELS, SYSTEM_LABELS
+from src.papers.noise import Difference, SeedMetric, compare_means
+from src.papers.reproduction import (
+    METRIC_LABELS,
+    NO_RUNS,
+    ExhibitResult,
+    ExhibitRow,
+    PaperMetric,
+    SeedRuns,
+)
 from src.reporting.wording import counted, decimal, with_sd
 
 MARKS = {"within": "≈", "above": "▲", "below": "▼"}
@@ -20,204 +26,217 @@ LEGEND = (
     "≈ within noise, ▲ above or ▼ below"
 )
 MISSING = "missing"
-# Where 0 is a number of such things, and not their absence
+# Where 0 is a number of such parts, and not their absence
 COUNTED = ("layers",)
 # As many of the differences that are not noise as a reader wants to hear of first
 LARGEST = 10
 
 
 @dataclass(frozen=True)
-class Text:
+class TableCell:
     """One cell as it is shown."""
 
     text: str
     kind: str = ""
-    """within, above, below or missing; nothing of what is compared with nothing."""
+    """within, above, below or missing; empty for what is compared with nothing."""
 
 
-def heads_of(block: Block) -> list[str]:
-    """Of the columns that `lines_of` fills."""
-    heads = ["system" if name == "model" else name for name in block.thing.named_by]
-    for label in METRICS.values():
-        heads.append(f"{label} published")
-        heads += [f"{label}, {_chosen(protocol)}" for protocol in block.protocols]
-    return heads
+def list_headings(result: ExhibitResult) -> list[str]:
+    """Return the headings of the columns that `format_rows` fills."""
+    headings = ["system" if name == "model" else name for name in result.exhibit.named_by]
+    for label in METRIC_LABELS.values():
+        headings.append(f"{label} published")
+        headings += [f"{label}, {_label_choice(protocol)}" for protocol in result.protocols]
+    return headings
 
 
-def lines_of(block: Block) -> list[list[Text]]:
-    """The block's rows: what names them, then for each metric the published number and ours."""
-    lines = []
-    for row in block.rows:
-        line = [Text(name) for name in names_of(block, row)]
-        for metric in METRICS:
-            published = row.published_of(metric)
-            line.append(Text("" if published is None else exact(published)))
-            line += [_ours(row, protocol, metric) for protocol in block.protocols]
-        lines.append(line)
-    return lines
+def format_rows(result: ExhibitResult) -> list[list[TableCell]]:
+    """Return the result's rows: their names, then for each metric the published number and ours."""
+    rows = []
+    for row in result.rows:
+        cells = [TableCell(name) for name in label_row(result, row)]
+        for metric in METRIC_LABELS:
+            published = row.get_published(metric)
+            cells.append(TableCell("" if published is None else format_published(published)))
+            cells += [_format_ours(row, protocol, metric) for protocol in result.protocols]
+        rows.append(cells)
+    return rows
 
 
-def names_of(block: Block, row: Row) -> list[str]:
-    """The row's key in words."""
-    labels = LABELS | ({"neumf": "NeuMF"} if block.thing.revisit else {})
+def label_row(result: ExhibitResult, row: ExhibitRow) -> list[str]:
+    """Return the parts of the row's key in words."""
+    labels = SYSTEM_LABELS | ({"neumf": "NeuMF"} if result.exhibit.revisit else {})
     return [
         labels.get(str(part), str(part)) if part != 0 or name in COUNTED else "–"
-        for name, part in zip(block.thing.named_by, row.key, strict=True)
+        for name, part in zip(result.exhibit.named_by, row.key, strict=True)
     ]
 
 
-def _chosen(protocol: str) -> str:
+def _label_choice(protocol: str) -> str:
+    """Return how the protocol chooses the epoch: "chosen on test"."""
     return PROTOCOL_LABELS[protocol].removeprefix("epoch ")
 
 
-def exact(published: float) -> str:
-    """With as many digits as were published: three or four."""
+def format_published(published: float) -> str:
+    """Write a number with as many digits as were published: three or four."""
     return decimal(published, 3 if round(published, 3) == published else 4)
 
 
-def _ours(row: Row, protocol: str, metric: Metric) -> Text:
-    cell = row.cells.get(protocol)
-    if cell is None:
-        return Text("not here", MISSING)
-    if metric not in cell.measured:
-        return Text(MISSING, MISSING)
-    measured = cell.measured[metric]
+def _format_ours(row: ExhibitRow, protocol: str, metric: PaperMetric) -> TableCell:
+    """Write our number, and its difference from the published one."""
+    runs = row.runs.get(protocol)
+    if runs is None:
+        return TableCell("not here", MISSING)
+    if metric not in runs.measured:
+        return TableCell(MISSING, MISSING)
+    measured = runs.measured[metric]
     text = with_sd(measured.mean, measured.spread)
-    if len(cell.records) < cell.wanted:
-        text += f" ({len(cell.records)} of {counted(cell.wanted, 'seed')})"
-    published = row.published_of(metric)
+    if runs.missing:
+        text += f" ({len(runs.records)} of {counted(runs.wanted, 'seed')})"
+    published = row.get_published(metric)
     if published is None:
-        return Text(text)
-    difference = compare(measured, published)
-    return Text(
-        f"{text} {signed(difference.value)} {MARKS[difference.verdict]}", difference.verdict
-    )
+        return TableCell(text)
+    difference = compare_means(measured, published)
+    mark = MARKS[difference.verdict]
+    return TableCell(f"{text} {format_difference(difference.value)} {mark}", difference.verdict)
 
 
-def signed(value: float) -> str:
+def format_difference(value: float) -> str:
+    """Write a difference with its sign: −.193."""
     return decimal(value, 3, sign=True).replace("-", "−")
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedNumber:
     """One number of ours beside a published one."""
 
-    block: Block
-    row: Row
+    result: ExhibitResult
+    row: ExhibitRow
     protocol: str
-    metric: Metric
+    metric: PaperMetric
     ours: float
     published: float
     difference: Difference
 
     def __str__(self) -> str:
-        names = [
+        exhibit, names = self.result.exhibit, label_row(self.result, self.row)
+        parts = [
             part if name in ("system", "model") else f"{name} {part}"
-            for name, part in zip(
-                self.block.thing.named_by, names_of(self.block, self.row), strict=True
-            )
+            for name, part in zip(exhibit.named_by, names, strict=True)
             if part != "–"
         ]
         return (
-            f"{self.block.thing.name}, {self.block.data}: {', '.join(names)}, "
-            f"{METRICS[self.metric]} {decimal(self.ours)}, {PROTOCOL_LABELS[self.protocol]}; "
-            f"published {exact(self.published)}: {signed(self.difference.value)}"
+            f"{exhibit.name}, {self.result.data}: {', '.join(parts)}, "
+            f"{METRIC_LABELS[self.metric]} {decimal(self.ours)}, {PROTOCOL_LABELS[self.protocol]}; "
+            f"published {format_published(self.published)}: "
+            f"{format_difference(self.difference.value)}"
         )
 
 
-def compared(block: Block) -> Iterator[Compared]:
-    """Every number of ours that has a published one."""
-    for row in block.rows:
-        for protocol, cell in row.cells.items():
-            for metric, measured in cell.measured.items():
-                published = row.published_of(metric)
+def compare_numbers(result: ExhibitResult) -> Iterator[ComparedNumber]:
+    """Yield every number of ours that has a published one."""
+    for row in result.rows:
+        for protocol, runs in row.runs.items():
+            for metric, measured in runs.measured.items():
+                published = row.get_published(metric)
                 if published is not None:
-                    difference = compare(measured, published)
-                    yield Compared(
-                        block, row, protocol, metric, measured.mean, published, difference
+                    difference = compare_means(measured, published)
+                    yield ComparedNumber(
+                        result, row, protocol, metric, measured.mean, published, difference
                     )
 
 
-def largest(blocks: Sequence[Block]) -> list[Compared]:
-    """The largest differences that are not noise; a run that stands in two places counts once."""
-    found: dict[tuple[object, ...], Compared] = {}
-    for block in blocks:
-        for one in compared(block):
-            if one.difference.verdict != "within":
-                found.setdefault((block.data, one.protocol, one.metric, one.ours), one)
-    ordered = sorted(found.values(), key=lambda one: -abs(one.difference.value))
+def find_largest_differences(results: Sequence[ExhibitResult]) -> list[ComparedNumber]:
+    """Return the largest differences that are not noise.
+
+    A run that stands in two places counts once.
+    """
+    found: dict[tuple[object, ...], ComparedNumber] = {}
+    for result in results:
+        for number in compare_numbers(result):
+            if number.difference.verdict != "within":
+                key = (result.data, number.protocol, number.metric, number.ours)
+                found.setdefault(key, number)
+    ordered = sorted(found.values(), key=lambda number: -abs(number.difference.value))
     return ordered[:LARGEST]
 
 
-OVERVIEW = ("", "data", "epoch chosen on", "runs", "within noise", "above", "below")
+OVERVIEW_HEADINGS = ("", "data", "epoch chosen on", "runs", "within noise", "above", "below")
 
 
-def overview(blocks: Sequence[Block]) -> list[list[str]]:
-    """For each thing, data set and protocol: its runs, and how its numbers compare."""
-    lines = []
-    for block in blocks:
-        for protocol in block.protocols:
-            cells = _cells(block, protocol)
-            done, wanted = sum(len(c.records) for c in cells), sum(c.wanted for c in cells)
-            counts: Counter[str] = Counter(
-                one.difference.verdict for one in compared(block) if one.protocol == protocol
+def format_overview(results: Sequence[ExhibitResult]) -> list[list[str]]:
+    """Return for each exhibit, data set and protocol its runs, and how its numbers compare."""
+    rows = []
+    for result in results:
+        for protocol in result.protocols:
+            done, wanted = _count_runs(result.list_runs(protocol))
+            verdicts: Counter[str] = Counter(
+                number.difference.verdict
+                for number in compare_numbers(result)
+                if number.protocol == protocol
             )
-            lines.append(
+            rows.append(
                 [
-                    block.thing.name,
-                    block.data,
-                    _chosen(protocol).removeprefix("chosen on "),
+                    result.exhibit.name,
+                    result.data,
+                    _label_choice(protocol).removeprefix("chosen on "),
                     str(done) if done == wanted else f"{done} of {wanted}",
-                    *(str(counts[verdict]) for verdict in MARKS),
+                    *(str(verdicts[verdict]) for verdict in MARKS),
                 ]
             )
-    return lines
+    return rows
 
 
-def missing(blocks: Sequence[Block]) -> list[str]:
-    """What is not there, in sentences, with the errors of what failed."""
-    said = []
-    for block in blocks:
-        for protocol in block.protocols:
-            cells = _cells(block, protocol)
-            lacking = sum(c.wanted - len(c.records) for c in cells)
-            if lacking:
-                where = f"{block.thing.name} on {block.data}, {PROTOCOL_LABELS[protocol]}"
-                said.append(f"{where}: {lacking} of {counted(sum(c.wanted for c in cells), 'run')}")
-            said += [f"{block.thing.name}: {error}" for c in cells for error in c.errors]
-        names = [names_of(block, row)[0] for row in block.rows if not row.cells]
+def list_missing(results: Sequence[ExhibitResult]) -> list[str]:
+    """Return sentences of what is not there, and the errors of what failed."""
+    lines = []
+    for result in results:
+        exhibit = result.exhibit.name
+        for protocol in result.protocols:
+            runs = result.list_runs(protocol)
+            done, wanted = _count_runs(runs)
+            if done < wanted:
+                where = f"{exhibit} on {result.data}, {PROTOCOL_LABELS[protocol]}"
+                lines.append(f"{where}: {wanted - done} of {counted(wanted, 'run')}")
+            lines += [f"{exhibit}: {error}" for seeds in runs for error in seeds.errors]
+        names = [label_row(result, row)[0] for row in result.rows if not row.runs]
         if names:
-            said.append(f"{block.thing.name} on {block.data}: no tuned {', '.join(names)} here")
-    return list(dict.fromkeys(said))
+            lines.append(f"{exhibit} on {result.data}: no tuned {', '.join(names)} here")
+    return list(dict.fromkeys(lines))
 
 
-def _cells(block: Block, protocol: str) -> list[Cell]:
-    return [row.cells[protocol] for row in block.rows if protocol in row.cells]
+def _count_runs(runs: Sequence[SeedRuns]) -> tuple[int, int]:
+    """Return how many of the runs are finished, and how many are wanted."""
+    return sum(len(seeds.records) for seeds in runs), sum(seeds.wanted for seeds in runs)
 
 
-def frame(block: Block) -> pd.DataFrame:
-    """The block's numbers, one row each, for other programs."""
-    rows = []
-    for row in block.rows:
-        named = dict(zip(block.thing.named_by, row.key, strict=True))
-        for protocol in block.protocols:
-            cell = row.cells.get(protocol, Cell(0, [], {}))
-            for metric in METRICS:
-                published, ours = row.published_of(metric), cell.measured.get(metric)
-                difference = compare(ours, published) if ours and published is not None else None
-                rows.append(
-                    {
-                        **named,
-                        "data": block.data,
-                        "protocol": protocol,
-                        "metric": metric,
-                        "published": published,
-                        "ours": ours.mean if ours else None,
-                        "sd": ours.spread if ours else None,
-                        "seeds": len(cell.records),
-                        "difference": difference.value if difference else None,
-                        "tolerance": ours.tolerance if ours else None,
-                        "verdict": difference.verdict if difference else MISSING * (not ours),
-                    }
-                )
-    return pd.DataFrame(rows)
+def make_frame(result: ExhibitResult) -> pd.DataFrame:
+    """Return the result's numbers, one row each, for other programs."""
+    return pd.DataFrame(
+        {
+            **dict(zip(result.exhibit.named_by, row.key, strict=True)),
+            "data": result.data,
+            "protocol": protocol,
+            "metric": metric,
+            **_list_columns(row, row.runs.get(protocol, NO_RUNS), metric),
+        }
+        for row in result.rows
+        for protocol in result.protocols
+        for metric in METRIC_LABELS
+    )
+
+
+def _list_columns(row: ExhibitRow, runs: SeedRuns, metric: PaperMetric) -> dict[str, object]:
+    """Return the columns of one number of ours, and of the published one, if there are such."""
+    published = row.get_published(metric)
+    ours: SeedMetric | None = runs.measured.get(metric)
+    difference = compare_means(ours, published) if ours and published is not None else None
+    return {
+        "published": published,
+        "ours": ours.mean if ours else None,
+        "sd": ours.spread if ours else None,
+        "seeds": len(runs.records),
+        "difference": difference.value if difference else None,
+        "tolerance": ours.tolerance if ours else None,
+        "verdict": difference.verdict if difference else MISSING * (not ours),
+    }

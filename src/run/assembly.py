@@ -1,163 +1,122 @@
-"""From a run's options to its parts: data, model, training module."""
+"""Make a run's parts from its options: the only place where trainer, module and data meet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-from annotated_types import Ge, Lt
+from pytorch_lightning.loggers import Logger
 
-from src.config.build import build, build_partial, check, locate
+from src.config.build import check
 from src.data.datamodule import InteractionDataModule
-from src.errors import UserError
-from src.evaluation.ranking import AT_CUTOFFS, Scale
-from src.models import GMF, MF, MLP, Fitted, NeuMF, Recommender
-from src.models.mf import as_gmf
+from src.evaluation.catalogue import choose_metrics
+from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
-from src.training.checkpoints import load_model, make_model
+from src.run.options import Options
+from src.run.parts import build_loss, learns_ratings
+from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
 from src.training.judging import Judge
-from src.training.losses import WARP, RatingLoss
 from src.training.module import RecommenderModule
-
-Options = dict[str, Any]
-"""A whole configuration, resolved, as plain containers."""
+from src.training.trainer import make_trainer
 
 
-def seed_everything(options: Options) -> None:
-    """Fixes initialization; sampling and dropout follow from the seed by themselves."""
+class Run(NamedTuple):
+    """The parts of a run, ready for `trainer.fit(module, datamodule=data)`."""
 
-    def seeded(seed: Annotated[int, Ge(0), Lt(2**32)]) -> None:
-        pl.seed_everything(seed, verbose=False)
+    trainer: pl.Trainer
+    module: Judge
+    data: InteractionDataModule
 
-    seeded(**check(seeded, {"seed": options["seed"]}, ""))
+
+def assemble(
+    options: Options,
+    folder: Path,
+    *,
+    logger: Logger | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+    weights: Path | None = None,
+) -> Run:
+    """Make the parts of a run that keeps its checkpoints in `folder`; prepares the data.
+
+    `callbacks` join the Trainer's own. `weights`: the checkpoint of a trained model, to be judged
+    instead of a fresh one. Raises UserError for what only the data show to be mistaken.
+    """
+    pl.seed_everything(options.seed, verbose=False)
+    trainer = make_trainer(
+        folder,
+        options.trainer,
+        monitor=options.protocol.monitor,
+        logger=logger,
+        callbacks=callbacks,
+    )
+    data = make_data(options)
+    return Run(trainer, _make_module(options, data, weights), data)
 
 
-def make_datamodule(options: Options) -> InteractionDataModule:
-    """The data module that the `data` options describe, feeding what the model learns from."""
-    # root and path are for the source, which has taken them by interpolation
-    own = {k: v for k, v in options["data"].items() if k not in ("source", "root", "path")}
-    source = build(options["data"]["source"], "data.source")
-    checked = check(InteractionDataModule, own, "data")
+def assemble_refit(options: Options, folder: Path, data: InteractionDataModule, epochs: int) -> Run:
+    """Make what trains a fresh model on training and validation together, for so many epochs."""
+    pl.seed_everything(options.seed, verbose=False)
+    merged = data.merged()
+    trainer = make_trainer(folder, options.for_refit(epochs).trainer, monitor=None)
+    return Run(trainer, _make_module(options, merged), merged)
+
+
+def make_data(options: Options) -> InteractionDataModule:
+    """Make the data module that the options describe; nothing is read yet."""
     return InteractionDataModule(
-        source=source,
-        seed=options["seed"],
-        rated=_is(RatingLoss, options["loss"]),
-        whole=_is(Fitted, options["model"]),
-        full_ranking=options["protocol"].get("full_ranking", False),  # not in older runs
-        **checked,
+        options.data.source.build(),
+        options.data.options,
+        name=options.data.name,
+        cache=options.data.cache,
+        seed=options.seed,
+        full_ranking=options.protocol.full_ranking,
     )
 
 
-def _is(kind: type, node: Mapping[str, Any]) -> bool:
-    """Whether the node's `_target_` is of that kind."""
-    if node["_target_"] is None:
-        return False
-    target = locate(node["_target_"])
-    return isinstance(target, type) and issubclass(target, kind)
+def _make_module(
+    options: Options, data: InteractionDataModule, weights: Path | None = None
+) -> Judge:
+    """Make the module with its model: of the checkpoint `weights`, fused, or fresh."""
+    n_users, n_items = data.n_users, data.n_items
+    if weights is not None:
+        model = load_model(weights, n_users, n_items)
+    else:
+        model = make_model(options.model.component, n_users, n_items)
+    module = _wrap(options, model)
+    module.prepare(data, training=weights is None)
+    if weights is None and options.model.pretrained:
+        _start(options, model)
+    return module
 
 
-def make_module(options: Options, model: Recommender, data: InteractionDataModule) -> Judge:
-    """The module that trains `model` as the options say."""
-    ks = _cutoffs(check(Judge, {"ks": options["ks"]}, "")["ks"], data)
-    ratings = data.train.ratings
+def _wrap(options: Options, model: Recommender) -> Judge:
+    """Make the LightningModule of a model: one that fits, or one that trains by gradients."""
     judging: dict[str, Any] = {
-        "ks": ks,
-        "monitor": _monitor(options["protocol"], ks, rated=data.rated),
-        "scale": None if ratings is None else Scale(float(ratings.min()), float(ratings.max())),
-        "rebuild": {
-            "model": options["model"],
-            "n_users": data.prepared.n_users,
-            "n_items": data.prepared.n_items,
-        },
+        "ks": options.ks,
+        "monitor": options.protocol.monitor,
+        "metrics": choose_metrics(options.metrics),
     }
     if isinstance(model, Fitted):
-        _refuse_gradient_options(options, model)
-        return FittedModule(model, **judging)
-    for group in ("loss", "optimizer"):
-        if not options[group]["_target_"]:
-            raise UserError(f"{group}=none: {options['model']['name']} is trained by gradients")
-    scheduler = options["scheduler"]
-    own = check(RecommenderModule, {key: options[key] for key in ("l2", "gradient_clip")}, "")
-    # some losses depend on how many items there are
-    knowing = {"n_items": model.n_items} if _is(WARP, options["loss"]) else {}
+        return FittedModule(model, rated=learns_ratings(options), **judging)
     return RecommenderModule(
         model,
-        build(options["loss"], "loss", **knowing),
-        build_partial(options["optimizer"], "optimizer"),
-        build_partial(scheduler, "scheduler") if scheduler["_target_"] else None,
-        seed=options["seed"],
-        **own,
+        build_loss(options.loss, model.n_items),
+        options.optimizer.bind(),
+        options.scheduler.bind() if options.scheduler else None,
+        l2=options.l2,
+        gradient_clip=options.gradient_clip,
+        seed=options.seed,
         **judging,
     )
 
 
-def check_refit(options: Options) -> None:
-    """Raises UserError when training can't be repeated with validation as part of it."""
-    if not options["protocol"]["validation"]:
-        raise UserError("protocol.refit=true: this protocol has no validation part to train on")
-    if "Plateau" in (options["scheduler"]["_target_"] or ""):
-        raise UserError(
-            "protocol.refit=true can't repeat scheduler=plateau, which needs validation"
-        )
-
-
-def _refuse_gradient_options(options: Options, model: Fitted) -> None:
-    """What only training by gradients would use must not be chosen in vain."""
-    name = options["model"]["name"]
-    chosen = [group for group in ("optimizer", "scheduler") if options[group]["_target_"]]
-    if options["loss"]["_target_"] and not (model.rates and _is(RatingLoss, options["loss"])):
-        chosen.append("loss")
-    chosen += [key for key in ("l2", "gradient_clip") if options[key]]
-    if chosen:
-        raise UserError(
-            f"{name} is fitted without gradients and makes no use of {', '.join(chosen)}: "
-            "leave that out"
-        )
-
-
-def _monitor(protocol: Options, ks: list[int], rated: bool) -> str:
-    part = "val" if protocol["validation"] else "test"
-    known = [f"{part}/{metric}@{k}" for metric in AT_CUTOFFS for k in ks]
-    known += [f"{part}/auc", *([f"{part}/rmse", f"{part}/mae"] if rated else [])]
-    if protocol["monitor"] not in known:
-        raise UserError(f"protocol.monitor={protocol['monitor']} is none of {', '.join(known)}")
-    return protocol["monitor"]
-
-
-def _cutoffs(ks: list[int], data: InteractionDataModule) -> list[int]:
-    """The cutoffs asked for and 10, by which epochs are chosen and runs compared."""
-    prepared = data.prepared
-    candidates = prepared.candidates
-    n_ranked = prepared.n_items if candidates is None else 1 + candidates["test"].shape[1]
-    if max(*ks, 10) >= n_ranked:
-        raise UserError(
-            f"ks={ks}: with {n_ranked} items to rank every target is among the first "
-            f"{max(*ks, 10)}; use smaller cutoffs or more data.candidates (10 is always reported)"
-        )
-    return sorted({*ks, 10})
-
-
-def initial_model(options: Options, data: InteractionDataModule) -> Recommender:
-    """A fresh model, or one fused from two trained ones."""
-    n_users, n_items = data.prepared.n_users, data.prepared.n_items
-    model = make_model(options["model"], n_users, n_items)
-    model.observe(data.train)
-    pretrained = {k: v for k, v in options["model"].get("pretrained", {}).items() if v is not None}
-    if not pretrained:
-        return model
-    if set(pretrained) != {"gmf", "mlp"}:
-        raise UserError("model.pretrained needs both gmf and mlp")
-    assert isinstance(model, NeuMF)
-    files = {name: find_checkpoint(pretrained[name], options["tracking"]) for name in pretrained}
-    gmf, mlp = (load_model(files[name], n_users, n_items) for name in ("gmf", "mlp"))
-    if isinstance(gmf, MF):
-        gmf = as_gmf(gmf)
-    if not isinstance(gmf, GMF) or not isinstance(mlp, MLP):
-        raise UserError(
-            f"model.pretrained wants a gmf and an mlp, but {files['gmf']} holds a "
-            f"{type(gmf).__name__} and {files['mlp']} a {type(mlp).__name__}"
-        )
-    model.fuse(gmf, mlp, **check(NeuMF.fuse, {"alpha": options["model"]["alpha"]}, "model"))
-    return model
+def _start(options: Options, model: Recommender) -> None:
+    """Let the model start from the trained ones that `model.pretrained` names."""
+    references = options.model.pretrained
+    files = {part: find_checkpoint(run, options.tracking) for part, run in references.items()}
+    parts = {part: load_model(file, model.n_users, model.n_items) for part, file in files.items()}
+    _, starting = split_model_options(options.model.component)
+    model.start_from(parts, **check(type(model).start_from, starting, "model"))

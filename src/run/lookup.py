@@ -1,4 +1,4 @@
-"""Finding an earlier run: by folder, by checkpoint file or by MLflow run id."""
+"""Find an earlier run: by folder, by checkpoint file or by MLflow run id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LAST = Path("checkpoints/last.ckpt")
 
 
 def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:
-    """The output folder of the run that `reference` names. Raises UserError when there is none."""
+    """Return the folder of the run that `reference` names. Raises UserError when there is none."""
     folder = Path(reference)
     if (folder / "config.yaml").is_file():
         return folder
@@ -30,7 +30,7 @@ def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:
 
 
 def find_checkpoint(reference: str, tracking: Mapping[str, Any]) -> Path:
-    """The checkpoint file itself, or the best one of the run that `reference` names."""
+    """Return the checkpoint file itself, or the best one of the run that `reference` names."""
     if reference.endswith(".ckpt"):
         return Path(reference)
     return find_run(reference, tracking) / BEST

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src.run.checks import check_options
+
+
+def pretrain(cfg: DictConfig, run_stage: Callable[[str, DictConfig], Path]) -> None:
+    """Run the stages of `cfg`, in order, and let the run itself start from them.
+
+    `run_stage` runs one, by its name and whole configuration, and returns its folder. `cfg` is
+    changed in place: `pretrain` is gone, `model.pretrained` names the folders. Raises UserError for
+    a mistake in any of the configurations before the first stage starts.
+    """
+    stages = take_stages(cfg)
+    for one in (*stages.values(), cfg) if stages else ():
+        check_options(one)
+    for name, stage in stages.items():
+        print(f"pre-training {name}", flush=True)
+        cfg.model.pretrained[name] = str(run_stage(name, stage))
+
 
 def take_stages(cfg: DictConfig) -> dict[str, DictConfig]:
-    """Takes `pretrain` out of `cfg`; each stage's whole configuration, in order."""
+    """Take `pretrain` out of `cfg`; return each stage's whole configuration, in order."""
     # resolved before the run's own model and optimizer, to which they refer, give way to them
     stages = OmegaConf.to_container(cfg.get("pretrain", OmegaConf.create()), resolve=True)
     with open_dict(cfg):
         cfg.pop("pretrain", None)
     return {
-        name: _stage(cfg, stage)
+        name: _make_stage(cfg, stage)
         for name, stage in cast("dict[str, dict[str, Any]]", stages).items()
     }
 
 
-def _stage(cfg: DictConfig, stage: dict[str, Any]) -> DictConfig:
+def _make_stage(cfg: DictConfig, stage: dict[str, Any]) -> DictConfig:
     stage_cfg = cfg.copy()
     for key, value in stage.items():
         # a choice takes the place of the run's own, other options are added to it

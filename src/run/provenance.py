@@ -13,8 +13,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
 
+from src.config.compose import Plain
 from src.config.paths import CONF
 
 CODE = CONF.parent
@@ -24,15 +24,15 @@ SOURCE = CODE / "src"
 DECISIVE = ("config/build.py", "data", "evaluation", "models", "run", "training")
 
 
-def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
-    """The tags of a run that Hydra started, which writes to `folder`."""
+def tags_of(options: Plain, folder: Path) -> dict[str, str]:
+    """Return the tags of a run that Hydra started, which writes to `folder`."""
     hydra = HydraConfig.get()
     commit = git_commit()
     tags = {
-        "model": cfg.model.name,
-        "data": cfg.data.name,
-        "protocol": cfg.protocol.name,
-        "seed": str(cfg.seed),
+        "model": options["model"]["name"],
+        "data": options["data"]["name"],
+        "protocol": options["protocol"]["name"],
+        "seed": str(options["seed"]),
         "output_folder": str(folder.resolve()),
         "overrides": " ".join(_own(hydra.overrides.task)),
         "git_commit": commit,
@@ -43,9 +43,9 @@ def tags_of(cfg: DictConfig, folder: Path) -> dict[str, str]:
         "mlflow.source.git.commit": commit.removesuffix("-dirty"),
     }
     if hydra.mode == RunMode.MULTIRUN:
-        tags |= {"sweep": cfg.sweep.name, "job": folder.name}
-        if cfg.sweep.parent is not None:
-            tags["mlflow.parentRunId"] = cfg.sweep.parent
+        tags |= {"sweep": options["sweep"]["name"], "job": folder.name}
+        if options["sweep"]["parent"] is not None:
+            tags["mlflow.parentRunId"] = options["sweep"]["parent"]
     return tags
 
 

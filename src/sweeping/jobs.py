@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -14,104 +13,103 @@ from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from src.config.compose import Plain, given_words, plain
 from src.errors import UserError
 from src.run import experiment
-from src.run.assembly import Options, make_datamodule
-from src.run.pretraining import take_stages
-from src.run.provenance import code_version, tags_of
+from src.run.checks import check_options
+from src.run.options import Options
+from src.run.pretraining import pretrain
+from src.run.provenance import tags_of
+from src.sweeping.identity import fingerprint_of, key_of
 from src.tracking import open_tracker
 
-KEY_LENGTH = 16
-# Groups of options that say how runs are recorded, and change none
-RECORDING = ("tracking", "sweep")
 # What makes a run a child in a sweep's record, which a pre-training stage is not
 OF_A_SWEEP = ("sweep", "mlflow.parentRunId")
 
 
-def fingerprint_of(options: Options) -> str | None:
-    """Of the data, which are prepared if they are not; None when the options are mistaken."""
-    try:
-        return make_datamodule(options).prepared.fingerprint
-    except (UserError, OSError):
-        return None  # the run itself will say why
-
-
-def decisive(options: Options) -> Options:
-    """Those of a run's options that may change its results.
-
-    Where things lie does not, and what lies there is in the data's fingerprint.
-    """
-    data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
-    data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
-    return {k: v for k, v in options.items() if k not in RECORDING} | {"data": data}
-
-
-def key_of(options: Options, fingerprint: str | None) -> str:
-    """Digest of all that decides a run's results: options, data and code."""
-    key = {**decisive(options), "fingerprint": fingerprint, "code": code_version()}
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
-
-
-def run_name(model: str, swept: Mapping[str, str]) -> str:
-    """What tells a job from the others of its sweep: "gmf factors=8 seed=0"."""
+def name_run(model: str, swept: Mapping[str, str]) -> str:
+    """Return what tells a job from the others of its sweep: "gmf factors=8 seed=0"."""
     own = {option: value for option, value in swept.items() if option != "model"}
     return " ".join([model, *(f"{re.split('[./]', o)[-1]}={value}" for o, value in own.items())])
 
 
-def metrics_of(folder: Path) -> dict[str, float] | None:
-    """What the job in `folder` came to; None while it is not finished."""
+def read_metrics(folder: Path) -> dict[str, float] | None:
+    """Return what the job in `folder` came to; None while it is not finished."""
     file = folder / "metrics.json"
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def run(cfg: DictConfig, folder: Path, tags: Mapping[str, str], quiet: bool = False) -> float:
-    """Runs a job in `folder`, its pre-training stages first; returns what selected the epoch.
+def run(cfg: DictConfig, folder: Path, quiet: bool = False) -> float:
+    """Run a job in `folder`, its pre-training stages first; return what selected the epoch.
 
     A finished one is not run again, unless `sweep.rerun`; one that was cut off goes on from its
     last epoch. While another process is at the same job, this one waits. `quiet`: what it prints
     goes to output.txt in `folder`, and one line tells when it is done.
     """
+    tags = tags_of(plain(cfg), folder)
     with _alone_in(folder):
-        metrics = metrics_of(folder)
-        if metrics is not None and not cfg.sweep.rerun:
-            return metrics[cfg.protocol.monitor]
-        if cfg.sweep.rerun:
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            (folder / "metrics.json").unlink(missing_ok=True)
+        selected = _find_selected(cfg, folder)
+        if selected is not None:
+            return selected
         with _output_to(folder / "output.txt") if quiet else nullcontext():
             selected = _run(cfg, folder, tags)
     if quiet:
-        print(f"done: {_name(cfg)}  {cfg.protocol.monitor} {selected:.4f}", flush=True)
+        print(f"done: {_name_job(cfg)}  {cfg.protocol.monitor} {selected:.4f}", flush=True)
     return selected
 
 
-def _name(cfg: DictConfig) -> str:
-    words = (word.partition("=") for word in HydraConfig.get().overrides.task)
+def _find_selected(cfg: DictConfig, folder: Path) -> float | None:
+    """Return what selected the epoch of a job that is finished and need not be run again."""
+    if cfg.sweep.rerun:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        (folder / "metrics.json").unlink(missing_ok=True)
+    metrics = read_metrics(folder)
+    return None if metrics is None else metrics[cfg.protocol.monitor]
+
+
+def _name_job(cfg: DictConfig) -> str:
+    words = (word.partition("=") for word in given_words())
     said = {option: value for option, _, value in words}
-    return run_name(cfg.model.name, {option: said[option] for option in cfg.sweep.swept})
+    return name_run(cfg.model.name, {option: said[option] for option in cfg.sweep.swept})
 
 
 def _run(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> float:
-    for name, stage in take_stages(cfg).items():
-        options: Options = OmegaConf.to_container(stage, resolve=True)  # type: ignore[assignment]
-        stage_folder = folder.parent / key_of(options, fingerprint_of(options))
-        print(f"pre-training {name}", flush=True)
-        stage.sweep.rerun = False  # a job of the sweep may just have run it
-        stage.sweep.swept = None  # in other jobs' runs it is the same
-        about = {k: v for k, v in tags_of(stage, stage_folder).items() if k not in OF_A_SWEEP}
-        run(stage, stage_folder, {**about, "stage": name})
-        cfg.model.pretrained[name] = str(stage_folder)
-    if cfg.sweep.swept is not None and "run_name" in cfg.tracking:
-        cfg.tracking.run_name = _name(cfg)
-    return experiment.run(cfg, folder, tags, resuming=not cfg.sweep.rerun)
+    with _recorded_mistakes(cfg, folder, tags):
+        pretrain(cfg, lambda name, stage: _run_stage(name, stage, folder.parent))
+        if cfg.sweep.swept is not None and "run_name" in cfg.tracking:
+            cfg.tracking.run_name = _name_job(cfg)
+        options = check_options(cfg)
+    return experiment.run(options, folder, tags, resuming=not cfg.sweep.rerun)
+
+
+@contextmanager
+def _recorded_mistakes(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -> Iterator[None]:
+    """Record a job that is not begun because of a mistake, like those that fail later."""
+    try:
+        yield
+    except UserError:
+        with open_tracker(plain(cfg)["tracking"], tags, folder) as tracker:
+            tracker.log_params(plain(cfg))
+            raise
+
+
+def _run_stage(name: str, stage: DictConfig, jobs: Path) -> Path:
+    """Run a pre-training stage as a job of its own, which other jobs and sweeps share."""
+    options = check_options(stage)
+    folder = jobs / key_of(options.plain, fingerprint_of(options))
+    with _alone_in(folder):
+        if read_metrics(folder) is None:
+            known = tags_of(options.plain, folder).items()
+            about = {k: v for k, v in known if k not in OF_A_SWEEP}
+            experiment.run(options, folder, {**about, "stage": name}, resuming=True)
+    return folder
 
 
 @contextmanager
 def _output_to(file: Path) -> Iterator[None]:
-    """Sends there what would go to the terminal, log lines too."""
+    """Send there what would go to the terminal, log lines too."""
     console = [
         handler
         for handler in logging.getLogger().handlers
@@ -129,7 +127,7 @@ def _output_to(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock."""
+    """Hold the folder's lock."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
@@ -141,9 +139,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def record(options: Options, folder: Path, tags: Mapping[str, str]) -> None:
-    """Records a finished job's folder as a run of its own: everything but the checkpoints."""
-    with open_tracker(options["tracking"], tags) as tracker:
+def record(options: Plain, folder: Path, tags: Mapping[str, str]) -> None:
+    """Record a finished job's folder as a run of its own: everything but the checkpoints."""
+    with open_tracker(options["tracking"], tags, folder) as tracker:
         tracker.log_params(options)
         by_epoch: list[str] = []
         if (folder / "history.csv").exists():
@@ -152,5 +150,5 @@ def record(options: Options, folder: Path, tags: Mapping[str, str]) -> None:
             for epoch in history.to_dict("records"):
                 values = {str(name): value for name, value in epoch.items() if name != "epoch"}
                 tracker.log_metrics(values, int(epoch["epoch"]))
-        experiment.log_final(tracker, metrics_of(folder) or {}, by_epoch)
+        experiment.log_final(tracker, read_metrics(folder) or {}, by_epoch)
         tracker.log_files(folder, leave_out=("checkpoints",))

@@ -9,7 +9,8 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
-from src.models.embedding_table import Table
+from src.config.build import check
+from src.models.embedding_table import EmbeddingTable
 from src.training.deferred import DeferredRows, can_defer
 
 Beta = Annotated[float, Ge(0), Lt(1)]
@@ -31,28 +32,41 @@ class Adam(torch.optim.Optimizer):
         betas: tuple[Beta, Beta] = (0.9, 0.999),
         eps: Annotated[float, Gt(0)] = 1e-8,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "step": 0})
+        """Raise UserError for a rate, betas or eps out of their range."""
+        checked = check(Adam, {"lr": lr, "betas": betas, "eps": eps}, "")
+        super().__init__(params, {**checked, "step": 0})
         self._deferred: dict[Tensor, DeferredRows] = {}
+        self._tables: list[EmbeddingTable] = []
         self._plans: list[_Plan] = []
 
-    def defer(self, table: Table) -> None:
-        """Keeps the table's rows from now on, unless momentum lasts too long for that."""
+    def defer(self, table: EmbeddingTable) -> None:
+        """Keep the table's rows from now on, unless momentum lasts too long for that."""
         weight = table.weight
         group = next(g for g in self.param_groups if any(weight is p for p in g["params"]))
         if can_defer(group["betas"]):
             table.keeper = self._deferred[weight] = DeferredRows(
                 weight.data, *self._averages(weight), group["betas"], group["eps"], group["step"]
             )
+            self._tables.append(table)
             self._plans.clear()
 
     def flush(self) -> None:
-        """Makes the weights and averages of deferred tables true."""
+        """Make the weights and averages of deferred tables true."""
         for rows in self._deferred.values():
             rows.flush()
 
+    def release(self) -> None:
+        """Give deferred tables back, with true weights; others may read and teach them then."""
+        self.flush()
+        for table in self._tables:
+            table.keeper = None
+        self._tables.clear()
+        self._deferred.clear()
+        self._plans.clear()
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One step on every parameter that has a gradient and every kept row that was read."""
+        """Step once on every parameter that has a gradient and every kept row that was read."""
         if not self._plans:
             self._plans = [self._plan(group) for group in self.param_groups]
         for plan in self._plans:

@@ -10,13 +10,11 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from src.data.stream import Stream
+from src.evaluation.catalogue import headlines, label_of
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
 
 Epoch = dict[str, float]
-
-# The metrics that lines, bars and curves show, where they were measured
-SHOWN = ("rmse", "hr@10", "ndcg@10")
 
 
 class EpochHistory(Callback):
@@ -55,7 +53,7 @@ class EpochHistory(Callback):
         module.log_dict(epoch)
         self.epochs.append({"epoch": trainer.current_epoch, **epoch, **module.judged})
         if trainer.is_global_zero:
-            _print_above_bar(trainer, _line(self.epochs[-1], trainer.max_epochs, module))
+            _print_above_bar(trainer, _describe_epoch(self.epochs[-1], trainer.max_epochs, module))
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs}
@@ -80,11 +78,8 @@ class EpochBar(TQDMProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         assert isinstance(pl_module, Judge)
-        shown = {
-            name.replace("/", " "): f"{value:.4f}"
-            for name, value in pl_module.judged.items()
-            if name.split("/")[1] in SHOWN
-        }
+        judged = pl_module.judged
+        shown = {name.replace("/", " "): f"{judged[name]:.4f}" for name in headlines(judged)}
         # on a GPU, reading the running loss would make the host wait for it
         if isinstance(pl_module, RecommenderModule) and pl_module.device.type == "cpu":
             shown["loss"] = f"{pl_module.running_loss():.4f}"
@@ -100,7 +95,7 @@ class EpochBar(TQDMProgressBar):
             self.train_progress_bar.unit_scale = trainer.train_dataloader.steps_per_call
 
     def on_train_end(self, *args: Any) -> None:
-        """The lines above say it all by then."""
+        """Close the bar: the lines above say it all by then."""
         self.train_progress_bar.leave = False
         super().on_train_end(*args)
 
@@ -113,10 +108,9 @@ class EpochBar(TQDMProgressBar):
         return Tqdm(disable=True)
 
 
-def _line(epoch: Epoch, max_epochs: int | None, module: Judge) -> str:
-    part = module.judged_part
-    shown = [name for name in SHOWN if f"{part}/{name}" in epoch]
-    words = [f"{part} {name.upper()} {epoch[f'{part}/{name}']:.4f}" for name in shown]
+def _describe_epoch(epoch: Epoch, max_epochs: int | None, module: Judge) -> str:
+    part, judged = module.judged_part, module.judged
+    words = [f"{part} {label_of(name)} {judged[name]:.4f}" for name in headlines(judged)]
     words.append(f"{epoch['train/seconds']:.1f} s")
     if "train/loss" in epoch:
         words.insert(0, f"loss {epoch['train/loss']:.4f}")

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from src.config.build import build
+from src.config.build import Component, is_kind
 from src.errors import UserError
 from src.models import Recommender
 
-
-def make_model(options: Mapping[str, Any], n_users: int, n_items: int) -> Recommender:
-    """The model that a `model` configuration names, freshly initialized."""
-    # how NeuMF is fused is no part of what it is
-    aside = {"name", "pretrained", "alpha"} if "pretrained" in options else {"name"}
-    own = {key: value for key, value in options.items() if key not in aside}
-    return build(own, "model", n_users=n_users, n_items=n_items)
+# Entries of a model's configuration that are no options of it
+ASIDE = ("name", "pretrained")
 
 
-def epoch_of(checkpoint: Path) -> int:
-    """The epoch, from 0, after which the checkpoint was written."""
+def make_model(chosen: Component, n_users: int, n_items: int) -> Recommender:
+    """Make the model that a configuration names, freshly initialized."""
+    own, _ = split_model_options(chosen)
+    return own.build(n_users=n_users, n_items=n_items)
+
+
+def split_model_options(chosen: Component) -> tuple[Component, dict[str, Any]]:
+    """Split a model's options into those of making it and those of `start_from`.
+
+    Raises UserError when the configuration names no Recommender.
+    """
+    if not is_kind(chosen.callable, Recommender):
+        raise UserError(f"model._target_={chosen.target} is no Recommender")
+    starting = list(inspect.signature(chosen.callable.start_from).parameters)[2:]  # type: ignore[attr-defined]
+    options = {key: value for key, value in chosen.options.items() if key not in ASIDE}
+    own = {key: value for key, value in options.items() if key not in starting}
+    start = {key: value for key, value in options.items() if key in starting}
+    return Component(chosen.group, chosen.target, own), start
+
+
+def read_epoch(checkpoint: Path) -> int:
+    """Return the epoch, from 0, after which the checkpoint was written."""
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
 
 
-def load_model(checkpoint: Path, n_users: int, n_items: int) -> Recommender:
-    """The trained model of a checkpoint, in evaluation mode, on the CPU.
+def load_model(
+    checkpoint: str | Path, n_users: int | None = None, n_items: int | None = None
+) -> Recommender:
+    """Return the trained model of a checkpoint, in evaluation mode, on the CPU.
 
-    Raises UserError when the file is not one of our checkpoints or was trained on other data.
+    `n_users`, `n_items`: of the data that it is meant for, where there are any. Raises UserError
+    when the file is not one of our checkpoints or was trained on other data.
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -42,12 +60,13 @@ def load_model(checkpoint: Path, n_users: int, n_items: int) -> Recommender:
         raise UserError(f"no checkpoint at {checkpoint}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
         raise UserError(f"{checkpoint} is not a checkpoint of this project") from error
-    if (facts["n_users"], facts["n_items"]) != (n_users, n_items):
+    sizes = facts["n_users"], facts["n_items"]
+    if (n_users or sizes[0], n_items or sizes[1]) != sizes:
         raise UserError(
-            f"{checkpoint} was trained on {facts['n_users']} users and {facts['n_items']} items, "
+            f"{checkpoint} was trained on {sizes[0]} users and {sizes[1]} items, "
             f"but this data has {n_users} and {n_items}"
         )
-    model = make_model(facts["model"], n_users, n_items)
+    model = make_model(Component.read(facts["model"], "model"), *sizes)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

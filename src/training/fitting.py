@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
@@ -13,6 +13,13 @@ from src.training.judging import Judge
 
 class FittedModule(Judge):
     """Fits in one epoch, or sweep by sweep as many as the trainer allows."""
+
+    whole = True
+
+    def __init__(self, model: Fitted, *, rated: bool = False, **judging: Any) -> None:
+        """`rated`: the model predicts ratings, if it can; `judging` is for `Judge`."""
+        super().__init__(model, **judging)
+        self.rated = rated and model.rates
 
     def on_fit_start(self) -> None:
         if not cast("Fitted", self.model).iterative:
@@ -26,7 +33,7 @@ class FittedModule(Judge):
         self.count_steps(1)
 
     def configure_optimizers(self) -> None:
-        """Nothing has gradients."""
+        """Return none: nothing has gradients."""
 
 
 def _is_last(callback: Callback) -> bool:

@@ -8,21 +8,23 @@ from typing import Annotated, Any, cast
 import pytorch_lightning as pl
 from annotated_types import Ge
 
+from src.config.build import check
+from src.data.datamodule import InteractionDataModule
+from src.data.interactions import Interactions
 from src.data.targets import CandidateBatch, CatalogueBatch, Targets
+from src.errors import UserError
+from src.evaluation.catalogue import METRICS, Metric, check_cutoffs, check_monitor, part_of
 from src.evaluation.ranking import Ranking, Scale
 from src.models import Recommender
-
-# What each epoch is judged by, beside the metric that selects it; test has every metric
-BY_EPOCH = ("hr", "ndcg", "mrr")
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether the metric is an error: "val/rmse" or "val/mae"."""
-    return metric.rpartition("/")[2] in ("rmse", "mae")
 
 
 class Judge(pl.LightningModule):
     """Ranks each target among its candidates, after every epoch and on test."""
+
+    rated = False
+    """Whether it learns to predict ratings."""
+    whole = False
+    """Whether it learns from the training part in one piece, instead of batches."""
 
     def __init__(
         self,
@@ -30,36 +32,70 @@ class Judge(pl.LightningModule):
         *,
         ks: Sequence[Annotated[int, Ge(1)]] = (10,),
         monitor: str = "val/ndcg@10",
-        scale: Scale | None = None,
-        rebuild: dict[str, Any] | None = None,
+        metrics: Sequence[Metric] = METRICS,
     ) -> None:
-        """`monitor` names the metric that selects the epoch, "val/..." or "test/...".
-
-        `scale`: that of the ratings, where the model predicts them. `rebuild`: plain values from
-        which a checkpoint's model can be made again.
-        """
+        """`monitor` names the metric that selects the epoch, "val/..." or "test/..."."""
         super().__init__()
-        self.model, self.ks, self.monitor, self.scale = model, list(ks), monitor, scale
+        check(Judge, {"ks": list(ks)}, "")
+        self.model, self.ks, self.monitor, self.metrics = model, list(ks), monitor, metrics
         self.automatic_optimization = False
-        self.save_hyperparameters(rebuild or {}, logger=False)
+        # all that a checkpoint needs for making its model again
+        facts = {"model": model.recipe, "n_users": model.n_users, "n_items": model.n_items}
+        self.save_hyperparameters(facts, logger=False)
+        self.scale: Scale | None = None
+        """That of the ratings, where the model predicts them."""
         self.judged: dict[str, float] = {}
         """The last epoch's metrics in full precision; Lightning's own copies are float32."""
         self.tested: dict[str, float] = {}
         """The test metrics, after testing."""
         self.rankings: list[Ranking] = []
         """What was scored last: one for each loader."""
+        self._observed: Interactions | None = None
+
+    def prepare(self, data: InteractionDataModule, *, training: bool) -> None:
+        """Bring module and data together: before training the model observes the training part.
+
+        Lightning's `setup` does so too. Raises UserError when they don't go together.
+        """
+        data.feed(rated=self.rated, whole=self.whole)
+        self._check_fit(data)
+        ratings = data.train.ratings
+        if ratings is not None:
+            self.scale = Scale(float(ratings.min()), float(ratings.max()))
+        if training and self._observed is not data.train:
+            self.model.observe(data.train)
+            self._observed = data.train
+
+    def _check_fit(self, data: InteractionDataModule) -> None:
+        model = self.model
+        if (model.n_users, model.n_items) != (data.n_users, data.n_items):
+            raise UserError(
+                f"the model is of {model.n_users} users and {model.n_items} items, but this data "
+                f"has {data.n_users} and {data.n_items}"
+            )
+        kept = [m for m in self.metrics if self.rated or m.basis != "ratings"]
+        check_monitor(self.monitor, data.judged_part, kept, self.ks)
+        check_cutoffs(self.ks, data.n_ranked)
+
+    def setup(self, stage: str) -> None:
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, InteractionDataModule):
+            raise UserError(
+                "the trainer needs an InteractionDataModule: trainer.fit(module, datamodule=data)"
+            )
+        self.prepare(data, training=stage == "fit")
 
     @property
     def judged_part(self) -> str:
         """The part that every epoch is judged on: val, or test where the protocol says so."""
-        return self.monitor.split("/", maxsplit=1)[0]
+        return part_of(self.monitor)
 
     def epoch_figures(self, seconds: float) -> dict[str, float]:
-        """What the training half has to say of the epoch, which took `seconds`."""
+        """Return what the training half has to say of the epoch, which took `seconds`."""
         return {}
 
     def count_steps(self, n: int) -> None:
-        """What trainer.global_step reads; Lightning only counts its own optimizer wrapper's."""
+        """Count `n` steps for trainer.global_step; Lightning counts its own optimizer's alone."""
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         for counter in (progress.total, progress.current):
             counter.ready += n
@@ -67,12 +103,14 @@ class Judge(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         targets = cast("Targets", self.trainer.val_dataloaders)
-        self.rankings = [Ranking(targets, self.device, self.scale)]
+        self.rankings = [Ranking(targets, self.device, self.scale, metrics=self.metrics)]
 
     def on_test_epoch_start(self) -> None:
         loaders = cast("list[Targets]", self.trainer.test_dataloaders)
         longest = max(self.ks)
-        self.rankings = [Ranking(one, self.device, self.scale, longest) for one in loaders]
+        self.rankings = [
+            Ranking(one, self.device, self.scale, longest, self.metrics) for one in loaders
+        ]
 
     def validation_step(self, batch: CandidateBatch | CatalogueBatch, _: int) -> None:
         self.rankings[0].score(self.model, batch)
@@ -85,7 +123,8 @@ class Judge(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         part = self.judged_part
         measured = self.rankings[0].summarize(self.ks)
-        kept = (*BY_EPOCH, "rmse", "mae", self.monitor.removeprefix(f"{part}/").split("@")[0])
+        kept = {m.name for m in self.metrics if m.by_epoch}
+        kept.add(self.monitor.removeprefix(f"{part}/").split("@")[0])
         self.judged = {
             f"{part}/{name}": value
             for name, value in measured.items()
@@ -98,7 +137,8 @@ class Judge(pl.LightningModule):
         vectors = self.model.item_vectors()
         for place, ranking in enumerate(self.rankings):
             prefix = "test/full" if place else "test"
-            found = ranking.summarize(self.ks) | ranking.summarize_lists(self.ks, vectors)
+            found: dict[str, Any] = ranking.summarize(self.ks)
+            found |= ranking.summarize_lists(self.ks, vectors)
             found |= ranking.estimate(self.ks)
             found["seconds"] = ranking.seconds
             self.tested |= {f"{prefix}/{name}": value for name, value in found.items()}

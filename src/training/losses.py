@@ -6,11 +6,12 @@ find it than the whole model takes to be applied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
 from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -19,12 +20,12 @@ class BCE:
     """Binary cross-entropy (He et al. 2017, equation 7); mean over examples."""
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """-log s(x) of positives and -log(1 - s(x)) of negatives, without forming s(x)."""
+        """Average -log s(x) of positives and -log(1 - s(x)) of negatives, without forming s(x)."""
         # softplus(-x) = softplus(x) - x
         return (softplus(logits).sum() - logits[:, 0].sum()) / logits.numel()
 
     def gradient(self, logits: Tensor) -> Tensor:
-        """s(x) - 1 of positives and s(x) of negatives, each divided by the number of examples."""
+        """Return s(x) - 1 of positives and s(x) of negatives, by the number of examples."""
         residuals = torch.sigmoid(logits)
         residuals[:, 0] -= 1
         return residuals.div_(logits.numel())
@@ -78,7 +79,7 @@ class BPR:
         return softplus(logits[:, 1:] - logits[:, :1]).mean()
 
     def gradient(self, logits: Tensor) -> Tensor:
-        return _of_pairs(torch.sigmoid(logits[:, 1:] - logits[:, :1]))
+        return _differentiate_pairs(torch.sigmoid(logits[:, 1:] - logits[:, :1]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Hinge:
         return (logits[:, 1:] - logits[:, :1] + self.margin).relu().mean()
 
     def gradient(self, logits: Tensor) -> Tensor:
-        return _of_pairs((logits[:, 1:] - logits[:, :1] + self.margin > 0).to(logits.dtype))
+        return _differentiate_pairs((logits[:, 1:] - logits[:, :1] + self.margin > 0).to(logits.dtype))
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class WARP:
         return gradient.div_(len(logits))
 
     def _first_violation(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight [P, 1] and place int64 [P, 1] of each positive's first violating negative."""
+        """Find each positive's first violating negative: weight [P, 1] and place int64 [P, 1]."""
         violating = logits[:, 1:].detach() > logits[:, :1].detach() - self.margin
         found, first = violating.to(torch.int8).max(1, keepdim=True)
         rank = ((self.n_items - 1) // (first + 1)).clamp(min=1)
@@ -137,8 +138,11 @@ class SampledSoftmax:
         return gradient.div_(len(logits))
 
 
-def _of_pairs(slopes: Tensor) -> Tensor:
-    """Gradient [P, 1+k] of a mean over pairs, from its slopes by negative minus positive [P, k]."""
+def _differentiate_pairs(slopes: Tensor) -> Tensor:
+    """Return the gradient [P, 1+k] of a mean over pairs.
+
+    slopes [P, k]: its derivatives by negative minus positive.
+    """
     return torch.cat([-slopes.sum(1, keepdim=True), slopes], dim=1).div_(slopes.numel())
 
 
@@ -146,7 +150,7 @@ class RatingLoss:
     """A loss of predicted against given ratings, both [P]: trains on ratings, not on negatives."""
 
     def __call__(self, predicted: Tensor, ratings: Tensor) -> Tensor:
-        """Scalar."""
+        """Return a scalar."""
         raise NotImplementedError
 
 
@@ -155,3 +159,16 @@ class MSE(RatingLoss):
 
     def __call__(self, predicted: Tensor, ratings: Tensor) -> Tensor:
         return (predicted - ratings).square().mean()
+
+
+def is_rating_loss(loss: object) -> bool:
+    """Tell whether a loss, its class, or a plain function is one on ratings.
+
+    A function is one if its second argument is called `ratings`.
+    """
+    if isinstance(loss, RatingLoss) or (isinstance(loss, type) and issubclass(loss, RatingLoss)):
+        return True
+    function = getattr(loss, "func", loss)
+    return inspect.isfunction(function) and "ratings" in list(
+        inspect.signature(function).parameters
+    )

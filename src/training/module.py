@@ -11,22 +11,24 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from src.config.build import check
 from src.data.stream import Batch, RatingBatch, RatingStream, TrainingStream, derive_seed
 from src.errors import UserError
+from src.evaluation.catalogue import lower_is_better
 from src.models import Recommender
-from src.models.embedding_table import Table
-from src.models.recommender import Loss
+from src.models.embedding_table import EmbeddingTable
+from src.models.fitted import Fitted
+from src.models.recommender import GradientLoss, Loss
 from src.training.adam import Adam
-from src.training.judging import Judge, lower_is_better
-from src.training.losses import RatingLoss
+from src.training.judging import Judge
+from src.training.losses import RatingLoss, is_rating_loss
+from src.training.sparse import check_sparse
 
 Factory = partial[Any]
 
 # A table with more rows than this many times what a step reads is updated row by row: there the two
 # ways cost the same at NeuMF-8's width.
 DEFERRED_ABOVE = 32
-# Optimizers that can do with sparse gradients
-TAKE_SPARSE = (torch.optim.SGD, torch.optim.Adagrad, torch.optim.SparseAdam)
 
 
 class RecommenderModule(Judge):
@@ -36,7 +38,7 @@ class RecommenderModule(Judge):
         self,
         model: Recommender,
         loss: Loss | RatingLoss,
-        optimizer: Factory,
+        optimizer: Factory | type[torch.optim.Optimizer] = Adam,
         scheduler: Factory | None = None,
         *,
         l2: Annotated[float, Ge(0)] = 0.0,
@@ -44,8 +46,13 @@ class RecommenderModule(Judge):
         gradient_clip: Annotated[float, Gt(0)] | None = None,
         **judging: Any,
     ) -> None:
-        """`judging` is for `Judge`."""
+        """`optimizer` and `scheduler` make theirs when called; `judging` is for `Judge`."""
+        own = {"l2": l2, "seed": seed, "gradient_clip": gradient_clip}
+        check(RecommenderModule, own, "")
+        if isinstance(model, Fitted):
+            raise UserError(f"{type(model).__name__} has no gradients: give it to FittedModule")
         super().__init__(model, **judging)
+        self.rated = is_rating_loss(loss)
         self.loss = loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.l2, self.seed, self.gradient_clip = l2, seed, gradient_clip
@@ -54,16 +61,16 @@ class RecommenderModule(Judge):
         self.n_examples = 0
 
     def on_train_start(self) -> None:
-        """Chooses how to step: what is fastest here of ways that come to the same weights."""
+        """Choose how to step: what is fastest here of ways that come to the same weights."""
         single = self.trainer.world_size == 1 and self.trainer.precision == "32-true"
-        grouped = not isinstance(self.loss, RatingLoss)
-        self.explicit = single and grouped and self.model.explicit
+        written = not self.rated and hasattr(self.loss, "gradient")
+        self.explicit = single and written and self.model.explicit
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, Adam) and single and self.gradient_clip is None:
             stream = cast("TrainingStream | RatingStream", self.trainer.train_dataloader)
             for table in self.model.modules():
                 if (
-                    isinstance(table, Table)
+                    isinstance(table, EmbeddingTable)
                     and table.num_embeddings > DEFERRED_ABOVE * stream.rows_read
                 ):
                     optimizer.defer(table)
@@ -76,14 +83,14 @@ class RecommenderModule(Judge):
         self.n_examples = 0
 
     def training_step(self, batches: Sequence[Batch | RatingBatch], _: int) -> None:
-        """One optimizer step for each batch; several a call, because a call costs more than a step.
+        """Step once for each batch; several a call, because a call costs more than a step.
 
-        Same arithmetic as Lightning's automatic optimization.
+        The arithmetic is that of Lightning's automatic optimization.
         """
         optimizer = cast("torch.optim.Optimizer", self.optimizers(use_pl_optimizer=False))
         for batch in batches:
             if self.explicit:
-                loss = cast("Loss", self.loss)
+                loss = cast("GradientLoss", self.loss)
                 value = self.model.differentiate(batch.users, batch.items, loss, self.l2)
                 self._count(value, batch)
             else:
@@ -95,7 +102,7 @@ class RecommenderModule(Judge):
         self.count_steps(len(batches))
 
     def loss_of(self, batch: Batch | RatingBatch) -> Tensor:
-        """What the optimizer minimizes on this batch; the epoch's loss has no L2."""
+        """Return what the optimizer minimizes on this batch; the epoch's loss has no L2."""
         scores = self.model(batch.users, batch.items)
         if isinstance(batch, RatingBatch):
             loss = cast("RatingLoss", self.loss)(scores, batch.ratings)
@@ -114,7 +121,7 @@ class RecommenderModule(Judge):
         self.n_examples += batch.items.numel()
 
     def running_loss(self) -> float:
-        """Mean loss an example so far in this epoch, without the L2 term."""
+        """Return the mean loss an example so far in this epoch, without the L2 term."""
         return self.loss_sum.item() / max(self.n_examples, 1)
 
     def epoch_figures(self, seconds: float) -> dict[str, float]:
@@ -131,6 +138,12 @@ class RecommenderModule(Judge):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._flush()
 
+    def on_fit_end(self) -> None:
+        """Let go of the tables that an optimizer kept: read from Python, weights are true again."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        if isinstance(optimizer, Adam):
+            optimizer.release()
+
     def _flush(self) -> None:
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, Adam):
@@ -139,7 +152,7 @@ class RecommenderModule(Judge):
     def configure_optimizers(self) -> Any:
         try:
             optimizer = self.make_optimizer(self.parameters())
-            self._check_sparse(optimizer)
+            check_sparse(self.model, optimizer)
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
@@ -147,13 +160,8 @@ class RecommenderModule(Judge):
             raise UserError(f"optimizer or scheduler: {error}") from error
         return [optimizer], [scheduler]
 
-    def _check_sparse(self, optimizer: torch.optim.Optimizer) -> None:
-        sparse = any(isinstance(m, nn.Embedding) and m.sparse for m in self.model.modules())
-        if sparse and not isinstance(optimizer, TAKE_SPARSE):
-            raise UserError("model.sparse=true needs optimizer=sgd or optimizer=adagrad")
-
     def on_train_epoch_end(self) -> None:
-        """Schedules count epochs; a plateau is one of the metric that selects the epoch."""
+        """Step the schedule: by epochs, a plateau by the metric that selects the epoch."""
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             # the schedule's own mode is max

@@ -2,85 +2,131 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from annotated_types import Ge
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from threadpoolctl import threadpool_limits
 
-from src.errors import UserError
+from src.config.build import Component
+from src.errors import UserError, did_you_mean
+from src.evaluation.catalogue import lower_is_better
 from src.training.callbacks import EpochBar, EpochHistory, Patience
-from src.training.judging import lower_is_better
+from src.training.trainer_options import TrainerOptions
+
+# Options of Lightning's Trainer that steps taken by hand make no use of
+INSTEAD = {
+    "accumulate_grad_batches": "steps are taken by hand here; use a larger data.batch_size",
+    "gradient_clip_val": "steps are taken by hand here; use gradient_clip",
+    "gradient_clip_algorithm": "steps are taken by hand here; use gradient_clip",
+}
 
 
 def make_trainer(
-    folder: Path,
-    monitor: str | None,
-    logger: Logger | None,
-    more: Sequence[pl.Callback] = (),
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
-    devices: Annotated[int, Ge(1)] = 1,
-    precision: Literal["32", "bf16-mixed"] = "32",
-    matmul: Literal["highest", "high"] = "highest",
-    deterministic: bool = True,
-    max_epochs: Annotated[int, Ge(1)] = 30,
-    patience: Annotated[int, Ge(1)] | None = 5,
-    threads: Annotated[int, Ge(1)] | None = 1,
+    folder: str | Path,
+    options: TrainerOptions = TrainerOptions(),  # noqa: B008 - frozen
+    *,
+    monitor: str | None = "val/ndcg@10",
+    logger: Logger | None = None,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> pl.Trainer:
-    """A trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
+    """Make a trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
-    Without a `monitor` no epoch is judged, and the last one is the best. `more` callbacks follow
-    our own. Raises UserError when the device isn't there. The options are explained in
-    conf/trainer/auto.yaml.
+    Without a `monitor` no epoch is judged, and the last one is the best. `callbacks` follow our
+    own and those of the options. Raises UserError when the device isn't there, and for further
+    options that Lightning does not take.
     """
-    accelerator = _resolve(accelerator, devices)
-    set_up_cpu(threads)
-    torch.set_float32_matmul_precision(matmul)
+    accelerator = _choose_accelerator(options.accelerator, options.devices)
+    own = build_callbacks(options)
+    set_up_cpu(options.threads)
+    torch.set_float32_matmul_precision(options.matmul)
     _quieten()
     on_terminal = sys.stdout.isatty()
+    every = [EpochHistory(), *_keep_checkpoints(Path(folder), monitor), *own, *callbacks]
+    if monitor and options.patience is not None:
+        every.append(Patience(monitor, mode=_mode_of(monitor), patience=options.patience))
+    if on_terminal:
+        every.append(EpochBar(refresh_rate=4, leave=False))
+    settings: dict[str, Any] = {
+        "accelerator": accelerator,
+        "devices": options.devices,
+        "precision": options.precision,
+        "max_epochs": options.max_epochs,
+        "limit_val_batches": None if monitor else 0,
+        "logger": logger or False,
+        "callbacks": every,
+        # a CPU is so anyway; a GPU's fast atomic additions would make two runs of one seed differ
+        "deterministic": "warn" if accelerator == "gpu" and options.deterministic else None,
+        "use_distributed_sampler": False,
+        "num_sanity_val_steps": 0,
+        "enable_progress_bar": on_terminal,
+        "enable_model_summary": False,
+        "default_root_dir": folder,
+    }
+    check_more(options.more, settings)
+    try:
+        return pl.Trainer(**settings, **options.more)
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        if not options.more:
+            raise
+        raise UserError(f"trainer.more: {error}") from error
+
+
+def build_callbacks(options: TrainerOptions) -> list[pl.Callback]:
+    """Make the callbacks of the user's own. Raises UserError for what is none."""
+    made = []
+    for place, node in enumerate(options.callbacks):
+        chosen = Component.read(node, f"trainer.callbacks.{place}")
+        callback = chosen.build()
+        if not isinstance(callback, pl.Callback):
+            raise UserError(f"trainer.callbacks: {chosen.target} is no Lightning Callback")
+        made.append(callback)
+    return made
+
+
+def check_more(more: Mapping[str, Any], taken: Container[str] = ()) -> None:
+    """Raise UserError for further options that the Trainer doesn't have, or that are ours to set."""
+    known = inspect.signature(pl.Trainer).parameters
+    for name in more:
+        if name in INSTEAD:
+            raise UserError(f"trainer.more.{name}: {INSTEAD[name]}")
+        if name not in known:
+            raise UserError(f"no option trainer.more.{name}{did_you_mean(name, known)}")
+        if name in taken:
+            raise UserError(f"trainer.more.{name} is set by this project: use trainer.{name}")
+
+
+def _keep_checkpoints(folder: Path, monitor: str | None) -> list[ModelCheckpoint]:
+    """Return what writes best.ckpt and last.ckpt.
+
+    Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed.
+    """
     keep = partial(
         ModelCheckpoint,
         folder / "checkpoints",
         save_on_train_epoch_end=True,  # after the history has this epoch
         enable_version_counter=False,
     )
-    # Two, because Lightning's save_last renews last.ckpt only when best.ckpt is renewed
-    mode = "min" if monitor and lower_is_better(monitor) else "max"
-    best, last = keep(filename="best", monitor=monitor, mode=mode), keep(filename="last")
-    callbacks: list[pl.Callback] = [EpochHistory(), best, last, *more]
-    if monitor and patience is not None:
-        callbacks.append(Patience(monitor, mode=mode, patience=patience))
-    if on_terminal:
-        callbacks.append(EpochBar(refresh_rate=4, leave=False))
-    return pl.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        precision=precision,
-        max_epochs=max_epochs,
-        limit_val_batches=None if monitor else 0,
-        logger=logger or False,
-        callbacks=callbacks,
-        # a CPU is so anyway; a GPU's fast atomic additions would make two runs of one seed differ
-        deterministic="warn" if accelerator == "gpu" and deterministic else None,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        enable_progress_bar=on_terminal,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
+    mode = _mode_of(monitor) if monitor else "max"
+    return [keep(filename="best", monitor=monitor, mode=mode), keep(filename="last")]
+
+
+def _mode_of(monitor: str) -> Literal["min", "max"]:
+    return "min" if lower_is_better(monitor) else "max"
 
 
 def set_up_cpu(threads: int | None) -> None:
-    """How torch, numpy and scipy are to compute on the CPU; None leaves the threads to them."""
+    """Say how torch, numpy and scipy compute on the CPU; None leaves the threads to them."""
     if threads is not None:
         torch.set_num_threads(threads)
         threadpool_limits(threads)
@@ -89,11 +135,11 @@ def set_up_cpu(threads: int | None) -> None:
 
 
 def history_of(trainer: pl.Trainer) -> EpochHistory:
-    """The trainer's record of its epochs."""
+    """Return the trainer's record of its epochs."""
     return next(c for c in trainer.callbacks if isinstance(c, EpochHistory))  # type: ignore[attr-defined]
 
 
-def _resolve(accelerator: str, devices: int) -> Literal["cpu", "gpu"]:
+def _choose_accelerator(accelerator: str, devices: int) -> Literal["cpu", "gpu"]:
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if accelerator == "cpu" or (accelerator == "auto" and not found):
         return "cpu"
@@ -106,7 +152,7 @@ def _resolve(accelerator: str, devices: int) -> Literal["cpu", "gpu"]:
 
 
 def _quieten() -> None:
-    """Lightning's start-up notices say nothing that our own output doesn't."""
+    """Silence Lightning's start-up notices, which say nothing that our own output doesn't."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")

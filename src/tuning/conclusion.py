@@ -1,4 +1,4 @@
-"""What a search leaves: a table, pictures, the best settings, and its record."""
+"""The results of a search: a table, pictures, the best settings, and its record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from src.reporting.pictures.search_history import Point, draw_history, draw_importance
+from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from src.run.provenance import git_commit
 from src.tracking import Tracker
 from src.tuning.search_plan import Plan
@@ -30,7 +30,7 @@ STATES = {
 
 
 def conclude(study: Study, plan: Plan, experiments: Path, tracker: Tracker) -> None:
-    """Writes trials.csv, the pictures and the best settings, records them, and says where they are.
+    """Write trials.csv, the pictures and the best settings, record them, and print where they are.
 
     `experiments`: the folder for the experiment's file.
     """
@@ -64,7 +64,7 @@ def conclude(study: Study, plan: Plan, experiments: Path, tracker: Tracker) -> N
 
 
 def trials_table(study: Study, plan: Plan) -> pd.DataFrame:
-    """A row a trial: what it drew and what came of it."""
+    """Make a table with a row for each trial: its draws and its results."""
     metric = plan.metric
     rows = []
     for trial in study.trials:
@@ -93,10 +93,10 @@ def _comment(plan: Plan, best: FrozenTrial, metric: str, summary: str) -> list[s
     ]
 
 
-def _points(trials: list[FrozenTrial]) -> list[Point]:
-    """The trials that have a value, in order."""
+def _points(trials: list[FrozenTrial]) -> list[TrialPoint]:
+    """List the points of the trials that have a value, in order."""
     return [
-        Point(trial.number, value_of(trial), pruned=trial.state == TrialState.PRUNED)
+        TrialPoint(trial.number, value_of(trial), pruned=trial.state == TrialState.PRUNED)
         for trial in trials
         if "value" in trial.user_attrs
     ]
@@ -117,9 +117,9 @@ def _importance(study: Study, plan: Plan, file: Path, metric: str) -> None:
 
 
 def importances_of(study: Study, plan: Plan) -> Mapping[str, float]:
-    """Each option's share of the variance (fANOVA, Hutter et al. 2014), the largest first.
+    """Return each option's share of the variance (fANOVA, Hutter et al. 2014), largest first.
 
-    Empty where there are too few trials to tell.
+    The mapping is empty where there are too few trials to estimate it.
     """
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     if len(complete) < TRIALS_FOR_IMPORTANCE or len({value_of(trial) for trial in complete}) < 2:

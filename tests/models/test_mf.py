@@ -10,7 +10,8 @@ import torch
 
 from src.errors import UserError
 from src.models import Recommender
-from src.models.mf import MF, SVDpp, as_gmf
+from src.models.mf import MF, SVDpp
+from src.models.ncf import as_gmf
 from src.training.losses import BPR
 from tests.data.fakes import interactions
 from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract

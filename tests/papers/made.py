@@ -1,4 +1,4 @@
-"""Runs made up for tables and figures: jobs, their records and their files, without training."""
+"""Make up runs for tables and figures: jobs, their records and their files, without training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.papers.exhibits import THINGS
-from src.papers.reproduction import Block, Store, block_of
-from src.papers.sweeps import Request, Sweep
+from src.papers.exhibits import EXHIBITS
+from src.papers.reproduction import ExhibitResult, RecordedRuns, collect_result
+from src.papers.request import PaperRequest
+from src.papers.sweeps import Sweep
 from src.sweeping.plan import Job
 from src.tracking.reading import Reader, Record
 
@@ -28,8 +29,8 @@ class Shelf(Reader):
         return self.tables.get(record.run_id, {}).get(file)
 
 
-def job(key: str, system: str = "gmf", factors: int = 8, **data: Any) -> Job:
-    """A job of that system: "neumf", "neumf-pretrained", "mf-bpr", ..."""
+def make_job(key: str, system: str = "gmf", factors: int = 8, **data: Any) -> Job:
+    """Return a job of that system: "neumf", "neumf-pretrained", "mf-bpr", ..."""
     name = system.split("-", maxsplit=1)[0]
     options: dict[str, Any] = {
         "model": {"name": name, "factors": factors, "num_layers": 3},
@@ -41,8 +42,8 @@ def job(key: str, system: str = "gmf", factors: int = 8, **data: Any) -> Job:
     return Job([], {}, options, key, Path(key))
 
 
-def files(ranks: Sequence[int], epochs: int = 2) -> Tables:
-    """What a run leaves whose targets had these ranks."""
+def make_files(ranks: Sequence[int], epochs: int = 2) -> Tables:
+    """Return what a run leaves whose targets had these ranks."""
     rank = np.array(ranks)
     hits = (rank <= 10).astype(float)
     history = {"epoch": range(epochs), "train/loss": [0.5 - 0.1 * e for e in range(epochs)]}
@@ -58,8 +59,8 @@ def files(ranks: Sequence[int], epochs: int = 2) -> Tables:
 HR_AND_NDCG = ("hr@10", "ndcg@10")
 
 
-def record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) -> Record:
-    """The finished run of a job."""
+def make_record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) -> Record:
+    """Return the run of a job, finished unless it has an error."""
     return Record(
         run_id=f"run-of-{key}",
         name=key,
@@ -77,14 +78,16 @@ def record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) -> Reco
     )
 
 
-def store(*records: Record, **ranks: Sequence[int]) -> Store:
-    """Of these runs; `ranks` by job key, else those of 100 users with every other one a hit."""
-    shelf = Shelf({r.run_id: files(ranks.get(r.tags["job"], [1, 20] * 50)) for r in records})
-    return Store({r.tags["job"]: (shelf, r) for r in records})
+def make_runs(*records: Record, **ranks: Sequence[int]) -> RecordedRuns:
+    """Return these runs with files: of the `ranks` by job key, else of 100 users, half with a hit."""
+    shelf = Shelf({r.run_id: make_files(ranks.get(r.tags["job"], [1, 20] * 50)) for r in records})
+    return RecordedRuns({r.tags["job"]: (shelf, r) for r in records})
 
 
-def block(thing: str, jobs: Sequence[Job], kept: Store, protocol: str = "leave-one-out") -> Block:
-    """The thing's rows, of one sweep with these jobs."""
+def make_result(
+    exhibit: str, jobs: Sequence[Job], kept: RecordedRuns, protocol: str = "leave-one-out"
+) -> ExhibitResult:
+    """Return the exhibit's rows, of one sweep with these jobs."""
     sweep = Sweep("made", "ncf-ml-1m", protocol, [], list(jobs))
-    request = Request(["ncf-ml-1m"], [protocol])
-    return block_of(THINGS[thing], "ncf-ml-1m", [sweep], request, kept)
+    request = PaperRequest([EXHIBITS[exhibit]], ["ncf-ml-1m"], [protocol])
+    return collect_result(EXHIBITS[exhibit], "ncf-ml-1m", [sweep], request, kept)

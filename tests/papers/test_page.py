@@ -8,27 +8,27 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.papers.markdown import fill, fill_all
+from src.papers.markdown import fill_mark, fill_marks
 from src.papers.noise import RULE
-from src.papers.page import Written, write_page
-from src.papers.provenance import facts_of
-from tests.papers.made import block, job, record, store
+from src.papers.page import WrittenPage, write_page
+from src.papers.provenance import list_facts
+from tests.papers.made import make_job, make_record, make_result, make_runs
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
-    jobs = [job("a"), job("b", "gmf", 16), job("c", "mlp")]
-    kept = store(record("a", 0.643, 0.371), record("b", 0.5, 0.3))
-    blocks = [
-        block("figure4", jobs, kept),
-        block("table2", [job("n", "neumf")], kept),
-        block("figure7", [job("x<y", "gmf", 16)], kept),
+def written(tmp_path: Path) -> WrittenPage:
+    jobs = [make_job("a"), make_job("b", "gmf", 16), make_job("c", "mlp")]
+    kept = make_runs(make_record("a", 0.643, 0.371), make_record("b", 0.5, 0.3))
+    results = [
+        make_result("figure4", jobs, kept),
+        make_result("table2", [make_job("n", "neumf")], kept),
+        make_result("figure7", [make_job("x<y", "gmf", 16)], kept),
     ]
-    facts = facts_of(blocks, "figure4 & more")
-    return write_page(tmp_path / "out.html", "Made again", blocks, facts, kept)
+    facts = list_facts(results, "figure4 & more")
+    return write_page(tmp_path / "out.html", "Made again", results, facts, kept)
 
 
-def test_the_page_asks_for_nothing_outside_itself(written: Written) -> None:
+def test_the_page_asks_for_nothing_outside_itself(written: WrittenPage) -> None:
     html = written.page.read_text()
     assert not re.search(r'(src|href)="(?!data:|#|out/)', html)
     assert html.count("<img") == 1
@@ -38,7 +38,7 @@ def test_the_page_asks_for_nothing_outside_itself(written: Written) -> None:
     assert ".5000 −.193 ▼" in html
 
 
-def test_facts_come_from_the_records(written: Written) -> None:
+def test_facts_come_from_the_records(written: WrittenPage) -> None:
     text = written.page.with_suffix(".md").read_text()
     assert "- runs: 2 runs, 1.0 h of training" in text
     assert "- made: 2023-11-14" in text
@@ -47,7 +47,7 @@ def test_facts_come_from_the_records(written: Written) -> None:
     assert RULE in text
 
 
-def test_markdown(written: Written) -> None:
+def test_markdown(written: WrittenPage) -> None:
     text = written.page.with_suffix(".md").read_text()
     assert "| GMF | 8 | .643 | .6430 +.000 ≈ | .371 | .3710 +.000 ≈ |" in text
     assert "| MLP | 8 | .671 | missing | .399 | missing |" in text
@@ -56,10 +56,10 @@ def test_markdown(written: Written) -> None:
     assert "- figure4, ncf-ml-1m: GMF, factors 16, HR@10 .5000" in text
 
 
-def test_marks_are_filled(written: Written, tmp_path: Path) -> None:
+def test_marks_are_filled(written: WrittenPage, tmp_path: Path) -> None:
     page = tmp_path / "mine.md"
     page.write_text("Before.\n<!-- figure4 -->\nold\n<!-- /figure4 -->\nAfter.\n")
-    assert fill_all(page, "", written.markdown, written.pictures) == ["figure4"]
+    assert fill_marks(page, "", written.markdown, written.pictures) == ["figure4"]
     text = page.read_text()
     assert text.startswith("Before.\n<!-- figure4 -->\nMovieLens-1M:")
     assert text.endswith("<!-- /figure4 -->\nAfter.\n")
@@ -67,20 +67,20 @@ def test_marks_are_filled(written: Written, tmp_path: Path) -> None:
     assert (tmp_path / "mine-figure4-ncf-ml-1m.png").is_file()
     assert "(mine-figure4-ncf-ml-1m.png)" in text
     with pytest.raises(UserError, match="it has none of the marks <!-- quick-about -->"):
-        fill_all(page, "quick-", written.markdown, written.pictures)
+        fill_marks(page, "quick-", written.markdown, written.pictures)
 
 
 def test_a_mark_without_its_end(tmp_path: Path) -> None:
     page = tmp_path / "mine.md"
     page.write_text("<!-- table2 -->\n")
     with pytest.raises(UserError, match="without <!-- /table2 -->"):
-        fill(page, "table2", ["x"])
+        fill_mark(page, "table2", ["x"])
     assert page.read_text() == "<!-- table2 -->\n"
 
 
 def test_nothing_finished(tmp_path: Path) -> None:
-    blocks = [block("figure4", [job("a")], store())]
-    assert [fact.name for fact in facts_of(blocks, "all")] == ["asked for"]
-    found = write_page(tmp_path / "out.html", "Made again", blocks, [], store())
+    results = [make_result("figure4", [make_job("a")], make_runs())]
+    assert [fact.name for fact in list_facts(results, "all")] == ["asked for"]
+    found = write_page(tmp_path / "out.html", "Made again", results, [], make_runs())
     assert found.pictures == {}
     assert "1 of 1 run" in found.page.read_text()

@@ -15,8 +15,8 @@ from src.papers.published import (
     RENDLE_2020,
     TABLE_2,
     TABLES_3_4,
-    Key,
-    Table,
+    PublishedTable,
+    RowKey,
 )
 
 
@@ -51,7 +51,7 @@ from src.papers.published import (
     ],
 )
 def test_numbers_of_the_papers(
-    table: Table, data: str, key: Key, scores: tuple[float, float]
+    table: PublishedTable, data: str, key: RowKey, scores: tuple[float, float]
 ) -> None:
     assert table[data][key] == scores
 

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 
 from src.config.paths import CONF
 from src.errors import UserError
-from src.papers.exhibits import PAPER, THINGS
-from src.papers.sweeps import Request, Sweep, composed, sweeps_of, tuned_models
+from src.papers.exhibits import EXHIBITS, PAPER
+from src.papers.request import PaperRequest
+from src.papers.sweeps import Sweep, compose_sweep, list_sweeps, list_tuned_models
 from src.run.pretraining import take_stages
 from src.sweeping.jobs import key_of
 from tests.commands import SMALL_DATA
@@ -26,26 +27,32 @@ Grids = dict[tuple[str, bool], list[Sweep]]
 
 @pytest.fixture(scope="module")
 def grids(tmp_path_factory: pytest.TempPathFactory) -> Grids:
-    """The sweeps of each of the paper's things, in full and quick."""
+    """Return the sweeps of each of the paper's exhibits, in full and quick."""
     options = (*TINY, f"data.cache={tmp_path_factory.mktemp('prepared')}")
     requests = {
-        quick: Request(["synthetic"], ["leave-one-out"], quick, options=options)
+        quick: PaperRequest(
+            [EXHIBITS[name] for name in PAPER],
+            ["synthetic"],
+            ["leave-one-out"],
+            quick,
+            options=options,
+        )
         for quick in (False, True)
     }
     return {
-        (thing, quick): sweeps_of(THINGS[thing], request)
+        (exhibit, quick): list_sweeps(EXHIBITS[exhibit], request)
         for quick, request in requests.items()
-        for thing in PAPER
+        for exhibit in PAPER
     }
 
 
-def rows_of(thing: str, sweep: Sweep) -> list[tuple[object, ...]]:
-    """The row that each job belongs to, and its seed."""
-    return [(*THINGS[thing].key_of(job.options), job.options["seed"]) for job in sweep.jobs]
+def rows_of(exhibit: str, sweep: Sweep) -> list[tuple[object, ...]]:
+    """Return the row that each job belongs to, and its seed."""
+    return [(*EXHIBITS[exhibit].find_row(job.options), job.options["seed"]) for job in sweep.jobs]
 
 
 @pytest.mark.parametrize(
-    ("thing", "sizes", "quick"),
+    ("exhibit", "sizes", "quick"),
     [
         ("table2", [2 * 4 * 3], [2 * 2]),
         ("tables3-4", [5 * 4 * 3], [5 * 2]),
@@ -55,9 +62,9 @@ def rows_of(thing: str, sweep: Sweep) -> list[tuple[object, ...]]:
         ("figure7", [3 * 6 * 3], [3 * 6]),
     ],
 )
-def test_the_grids(thing: str, sizes: list[int], quick: list[int], grids: Grids) -> None:
+def test_the_grids(exhibit: str, sizes: list[int], quick: list[int], grids: Grids) -> None:
     full, small = (
-        [rows_of(thing, sweep) for sweep in grids[thing, short]] for short in (False, True)
+        [rows_of(exhibit, sweep) for sweep in grids[exhibit, short]] for short in (False, True)
     )
     assert [len(rows) for rows in full] == sizes
     assert [len(rows) for rows in small] == quick
@@ -65,11 +72,11 @@ def test_the_grids(thing: str, sizes: list[int], quick: list[int], grids: Grids)
     # each once, the quick ones among them, and exactly what was published
     assert len(every) == sum(sizes)
     assert {row for rows in small for row in rows} <= every
-    assert {row[:-1] for row in every} == set(THINGS[thing].published["ncf-ml-1m"])
+    assert {row[:-1] for row in every} == set(EXHIBITS[exhibit].published["ncf-ml-1m"])
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_things_share_jobs(quick: bool, grids: Grids) -> None:
+def test_exhibits_share_jobs(quick: bool, grids: Grids) -> None:
     keys = {name: {job.key for sweep in grids[name, quick] for job in sweep.jobs} for name in PAPER}
     assert keys["figure5"] <= keys["figure4"]
     assert keys["figure6"] <= keys["figure4"] | keys["table2"]
@@ -90,18 +97,20 @@ def test_every_system_is_in_some_grid(grids: Grids) -> None:
 def test_pretraining_shares_the_jobs_of_its_parts() -> None:
     for quick in ("", "quick/"):
         word = "experiment/paper/system="
-        ((_, whole),) = composed(["experiment=paper/figure5", f"{word}{quick}neumf-pretrained",
+        ((_, whole),) = compose_sweep(["experiment=paper/figure5", f"{word}{quick}neumf-pretrained",
                                   "seed=1"])  # fmt: skip
         stages = take_stages(OmegaConf.create(whole))
         for part in ("gmf", "mlp"):
-            ((_, alone),) = composed(["experiment=paper/figure5", f"{word}{quick}{part}", "seed=1"])
+            ((_, alone),) = compose_sweep(
+                ["experiment=paper/figure5", f"{word}{quick}{part}", "seed=1"]
+            )
             stage = OmegaConf.to_container(stages[part], resolve=True)
             assert key_of(stage, "") == key_of(alone, "")  # type: ignore[arg-type]
 
 
 def test_settings() -> None:
     def options(*words: str) -> dict:  # type: ignore[type-arg]
-        return composed(["experiment=paper/table2", "seed=0", "model.factors=8", *words])[0][1]
+        return compose_sweep(["experiment=paper/table2", "seed=0", "model.factors=8", *words])[0][1]
 
     system = "experiment/paper/system"
     full, quick = options(f"{system}=neumf"), options(f"{system}=quick/neumf")
@@ -124,27 +133,32 @@ def test_every_file_says_what_it_makes(file: str) -> None:
     assert text.startswith("# @package _global_\n# ")
     if file != "quick":
         assert yaml.safe_load(text)["hydra"]["mode"] == "MULTIRUN"
-        assert any(file in thing.experiments for thing in THINGS.values())
+        assert any(file in exhibit.experiments for exhibit in EXHIBITS.values())
 
 
 def test_protocols() -> None:
-    request = Request(["ncf-ml-1m"], ["ncf2017"], models=["ease"])
-    assert request.protocols_of(THINGS["table2"]) == ["ncf2017"]
-    assert request.protocols_of(THINGS["dacrema2021"]) == ("leave-one-out",)
+    both = [EXHIBITS["table2"], EXHIBITS["dacrema2021"]]
+    request = PaperRequest(both, ["ncf-ml-1m"], ["ncf2017"], models=["ease"])
+    assert request.protocols_of(EXHIBITS["table2"]) == ["ncf2017"]
+    assert request.protocols_of(EXHIBITS["dacrema2021"]) == ("leave-one-out",)
     for quick, patience in ((False, None), (True, 3)):
         words = ["experiment=paper/figure6", "seed=0", "protocol=ncf2017"]
         words += ["experiment/paper/system=quick/gmf"] if quick else ["trainer.patience=null"]
-        ((_, options),) = [one for one in composed(words) if one[1]["model"]["name"] == "gmf"][:1]
+        ((_, options),) = [one for one in compose_sweep(words) if one[1]["model"]["name"] == "gmf"][
+            :1
+        ]
         assert options["trainer"]["patience"] == patience
         assert options["protocol"]["monitor"] == "test/hr@10"
 
 
 def sweeps_with(
-    tmp_path: Path, thing: str, *options: str, models: Sequence[str] = ()
+    tmp_path: Path, exhibit: str, *options: str, models: Sequence[str] = ()
 ) -> list[Sweep]:
     words = (*TINY, f"data.cache={tmp_path}", *options)
-    request = Request(["synthetic"], ["leave-one-out"], models=models, options=words)
-    return sweeps_of(THINGS[thing], request)
+    request = PaperRequest(
+        [EXHIBITS[exhibit]], ["synthetic"], ["leave-one-out"], models=models, options=words
+    )
+    return list_sweeps(EXHIBITS[exhibit], request)
 
 
 def test_options_have_the_last_word(tmp_path: Path) -> None:
@@ -169,11 +183,11 @@ def test_revisits(tmp_path: Path) -> None:
     assert rows_of("dacrema2021", fixed) == [(model, 0) for model in without_chance]
     (some,) = sweeps_with(tmp_path, "dacrema2021", models=["ease", "itemknn"])
     assert rows_of("dacrema2021", some) == [("itemknn", 0), ("ease", 0)]
-    assert tuned_models(THINGS["rendle2020"]) == ["mf", "neumf"]
+    assert list_tuned_models(EXHIBITS["rendle2020"]) == ["mf", "neumf"]
 
 
 def test_a_wrong_option_is_named() -> None:
     with pytest.raises(UserError, match=r"no option model\.factor; did you mean model\.factors"):
-        composed(["experiment=paper/table2", "model.factor=8"])
+        compose_sweep(["experiment=paper/table2", "model.factor=8"])
     with pytest.raises(UserError, match=r"no option model\.factor; did you mean model\.factors"):
-        composed(["experiment=paper/table2", "model.factor=8,16"])
+        compose_sweep(["experiment=paper/table2", "model.factor=8,16"])

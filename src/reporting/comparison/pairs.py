@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from src.evaluation.significance import LEVEL, compare, resamples_for
+from src.reporting.comparison.comparison import Comparison, choose_best_of_each
 from src.reporting.comparison.configurations import Configuration
-from src.reporting.comparison.gathering import by_user
-from src.reporting.comparison.measures import Comparison, best_of_each
-from src.reporting.pictures.difference_matrix import draw_matrix
+from src.reporting.comparison.picture_data import collect_by_user
+from src.reporting.pictures.difference_matrix import draw_differences
 from src.tracking.reading import Reader
 
 # What can be tested in seconds: 2,016 pairs
@@ -30,21 +30,22 @@ class Pairs:
 
     metric: str
     table: pd.DataFrame
-    """As `significance.compare` makes it."""
+    """The pairs, as `significance.compare` returns them."""
 
     @property
     def names(self) -> set[str]:
-        """Of the configurations that were tested."""
+        """The marks of the configurations that were tested."""
         return set(self.table["a"]) | set(self.table["b"])
 
     @property
     def users(self) -> int:
+        """How many users the configurations were tested on."""
         return int(self.table["users"].iloc[0])
 
     @property
     def significant(self) -> int:
         """How many pairs both tests tell apart."""
-        return int((self._passed() == 2).sum())
+        return int((self._count_passed() == 2).sum())
 
     @property
     def least_p(self) -> float:
@@ -52,71 +53,76 @@ class Pairs:
         n = len(self.table)
         return n / (1 + resamples_for(n))
 
-    def row(self, a: str, b: str) -> pd.Series:
-        """The pair's row, with a and b in this order. Raises KeyError when there is none."""
+    def find_pair(self, a: str, b: str) -> pd.Series:
+        """Return the pair's row with a and b in this order. Raises KeyError when there is none."""
         for first, second in ((a, b), (b, a)):
             found = self.table[(self.table["a"] == first) & (self.table["b"] == second)]
             if len(found):
-                return found.iloc[0] if first == a else _turned(found.iloc[0])
+                return found.iloc[0] if first == a else _swap(found.iloc[0])
         raise KeyError((a, b))
 
     def beats(self, a: str, b: str) -> bool:
-        """Whether a is above b by both tests."""
-        row = self.row(a, b)
+        """Tell whether a is above b by both tests."""
+        row = self.find_pair(a, b)
         return bool(row["difference"] > 0 and all(row[f"{test}_p_holm"] < LEVEL for test in TESTS))
 
     def draw(self, file: Path, names: Sequence[str], label: str) -> float:
-        """The matrix of the configurations `names`, in this order; returns its width in inches."""
+        """Write the matrix of these configurations in this order; return its width in inches."""
         n = len(names)
         differences, passed = np.zeros((n, n)), np.zeros((n, n), dtype=int)
         place = {name: i for i, name in enumerate(names)}
-        columns = (self.table["a"], self.table["b"], self.table["difference"], self._passed())
+        columns = (self.table["a"], self.table["b"], self.table["difference"], self._count_passed())
         for one, other, difference, tests in zip(*columns, strict=True):
             if one in place and other in place:
                 a, b = place[one], place[other]
                 differences[a, b], differences[b, a] = difference, -difference
                 passed[a, b] = passed[b, a] = tests
-        return draw_matrix(file, names, differences, passed, label)
+        return draw_differences(file, names, differences, passed, label)
 
-    def _passed(self) -> pd.Series:
-        """How many of the two tests reject, after Holm's correction."""
+    def _count_passed(self) -> pd.Series:
+        """Return how many of the two tests reject, after Holm's correction, for each pair."""
         return sum((self.table[f"{test}_p_holm"] < LEVEL).astype(int) for test in TESTS)  # type: ignore[return-value]
 
 
 def compare_pairs(reader: Reader, comparison: Comparison, metric: str) -> Pairs | None:
-    """Tests any two configurations whose runs kept `metric` by user; None for fewer than two.
+    """Test any two configurations whose runs kept `metric` by user; None for fewer than two.
 
     Of configurations that can't be compared only the largest set of those that can be is tested.
     """
-    foremost = comparison.foremost(MOST_TESTED)
+    foremost = comparison.choose_foremost(MOST_TESTED)
     often = Counter(one.comparable for one in foremost)
     alike = [one for one in foremost if one.comparable == often.most_common(1)[0][0]]
-    values = by_user(reader, alike, metric)
+    values = collect_by_user(reader, alike, metric)
     if len(values) < 2 or not len(next(iter(values.values()))):
         return None
     return Pairs(metric, compare(values))
 
 
-def shown_in_matrix(comparison: Comparison, pairs: Pairs) -> list[Configuration]:
-    """The first of those that were tested, in reading order."""
-    tested = comparison.foremost(MOST_TESTED)
-    return comparison.foremost(MOST_IN_MATRIX, [one for one in tested if one.mark in pairs.names])
+def choose_for_matrix(comparison: Comparison, pairs: Pairs) -> list[Configuration]:
+    """Return the configurations that the matrix shows, in reading order."""
+    tested = comparison.choose_foremost(MOST_TESTED)
+    return comparison.choose_foremost(
+        MOST_IN_MATRIX, [one for one in tested if one.mark in pairs.names]
+    )
 
 
-def telling_pairs(comparison: Comparison, pairs: Pairs) -> list[pd.Series]:
-    """The best of each model against each other; of one model the chosen against the others."""
-    shown = shown_in_matrix(comparison, pairs)
-    heads = [one for one in best_of_each(comparison.by_selector()) if one in shown]
+def choose_telling_pairs(comparison: Comparison, pairs: Pairs) -> list[pd.Series]:
+    """Return the pairs that the short table has: of the best of each model.
+
+    Where there is only one model, its best is paired with its others.
+    """
+    shown = choose_for_matrix(comparison, pairs)
+    heads = [one for one in choose_best_of_each(comparison.order_by_selector()) if one in shown]
     if len(heads) > 1:
         heads = [one for one in shown if one in heads]
         couples = [(a, b) for i, a in enumerate(heads) for b in heads[i + 1 :]]
     else:
         couples = [(heads[0], one) for one in shown if one is not heads[0]] if heads else []
-    return [pairs.row(a.mark, b.mark) for a, b in couples[:MOST_IN_TABLE]]
+    return [pairs.find_pair(a.mark, b.mark) for a, b in couples[:MOST_IN_TABLE]]
 
 
-def _turned(row: pd.Series) -> pd.Series:
-    """The same with a and b changed over."""
+def _swap(row: pd.Series) -> pd.Series:
+    """Return the row with a and b swapped."""
     swapped = {"a": "b", "b": "a", "mean_a": "mean_b", "mean_b": "mean_a"}
     opposite = {"difference": "difference", "low": "high", "high": "low"}
     turned = row.rename({**swapped, **opposite})[row.index]

@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.reporting.comparison import gathering
-from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS, short_names
-from src.reporting.comparison.measures import Comparison, best_of_each, is_error
-from src.reporting.comparison.section import (
-    Picture,
-    Section,
-    labelled,
-    quality_label,
-    selector,
-    write_table,
-)
-from src.reporting.comparison.significance_section import significance
-from src.reporting.pictures.lines import Style, draw_cutoffs, draw_epochs, styles
-from src.reporting.pictures.points import Point, draw_option, draw_trade, front
+from src.reporting.comparison import picture_data
+from src.reporting.comparison.comparison import Comparison, choose_best_of_each
+from src.reporting.comparison.configuration_names import shorten_options
+from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS
+from src.reporting.comparison.section import Picture, Section
+from src.reporting.comparison.tables import write_csv
+from src.reporting.pictures.lines import Style, choose_styles, draw_cutoffs, draw_epochs
+from src.reporting.pictures.points import TradePoint, draw_option, draw_tradeoff, find_front
 from src.reporting.wording import decimal, seconds
 from src.tracking.reading import Reader
 
@@ -29,80 +23,141 @@ MOST_LINES = 12
 MOST_NAMES = 16
 
 
-class Album:
-    """Draws the sections of one page into one folder."""
+class PictureSections:
+    """The sections of one page that show pictures, drawn into one folder."""
 
     def __init__(self, reader: Reader, comparison: Comparison, folder: Path) -> None:
+        """Choose which configurations are lines, and how each looks in every picture."""
         self.reader, self.comparison, self.folder = reader, comparison, folder
-        self.lines = comparison.foremost(MOST_LINES)
-        self.looks: Mapping[str, Style] = styles({one.mark: one.model for one in self.lines})
+        self.lines = comparison.choose_foremost(MOST_LINES)
+        models = {one.mark: one.model for one in self.lines}
+        self.looks: Mapping[str, Style] = choose_styles(models)
 
-    def sections(self) -> list[Section]:
-        """Those that there is anything for."""
-        pictures = [self.epochs(), self.options(), self.cutoffs(), self.trade()]
-        tests = significance(self.reader, self.comparison, self.folder)
-        return [*(one for one in pictures if one.text or one.pictures), tests]
+    def draw_all(self) -> list[Section]:
+        """Return the sections that there is anything for."""
+        drawn = [
+            self.draw_epochs(),
+            self.draw_options(),
+            self.draw_cutoffs(),
+            self.draw_tradeoff(),
+        ]
+        return [section for section in drawn if section.text or section.pictures]
 
-    def epochs(self) -> Section:
+    def draw_epochs(self) -> Section:
+        """Draw the judged metric and the training loss by epoch."""
         section = Section("epochs", "By epoch")
-        metric = self.comparison.selector
-        table = gathering.epochs(self.reader, self.lines, metric)
+        table = picture_data.collect_epochs(self.reader, self.lines, self.comparison.selector)
         if not len(table):
             return section
         if table["epoch"].max() == 1:
             section.text = ["Every model was fitted in one go: there are no curves."]
             return section
-        section.text = [self._which_lines() + self._bands()]
-        label, file = labelled(metric), self.folder / "epochs-metric.png"
-        draw_epochs(file, table, "metric", label, self._seen(table))
-        last = table.loc[table.groupby(["configuration", "seed"])["epoch"].idxmax()]
-        ends = (
-            last.groupby("configuration")["metric"].mean().sort_values(ascending=is_error(metric))
-        )
-        alt = f"{label} by epoch. In its last epoch {ends.index[0]} has {decimal(ends.iloc[0])}, "
-        alt += f"the best; {ends.index[-1]} has {decimal(ends.iloc[-1])}, the worst."
-        section.pictures.append(Picture(file, alt, label))
+        section.text = [self._say_which_lines() + self._explain_bands()]
+        section.pictures.append(self._draw_metric_by_epoch(table))
         curves = table.groupby("configuration").filter(lambda one: one["epoch"].max() > 1)
         curves = curves.dropna(subset=["loss"])
         if len(curves):
-            file = self.folder / "epochs-loss.png"
-            draw_epochs(file, curves, "loss", "training loss", self._seen(curves))
-            name, epoch, loss = min(
-                zip(curves["configuration"], curves["epoch"], curves["loss"], strict=True),
-                key=lambda row: row[2],
-            )
-            alt = f"Training loss by epoch. Lowest: {name}, {decimal(loss)} in epoch {epoch}."
-            section.pictures.append(Picture(file, alt, "training loss"))
+            section.pictures.append(self._draw_loss_by_epoch(curves))
             drawn = [one for one in self.lines if one.mark in set(curves["configuration"])]
             if len({one.param("loss._target_") for one in drawn}) > 1:
                 section.text.append(
                     "Models minimize different losses, whose values say nothing of each other."
                 )
-        section.files = [write_table(self.folder / "epochs.csv", table)]
+        section.files = [write_csv(self.folder / "epochs.csv", table)]
         return section
 
-    def options(self) -> Section:
+    def draw_options(self) -> Section:
+        """Draw quality by the values of each option that has several numbers."""
         section = Section("options", "By option")
-        names = gathering.numeric_options(self.comparison)
-        short = short_names(names)
+        names = picture_data.find_numeric_options(self.comparison)
+        short = shorten_options(names)
         for option in names:
-            table = gathering.by_option(self.comparison, option)
+            table = picture_data.tabulate_option(self.comparison, option)
             if table["value"].nunique() > 1:
-                self._option(section, table, option, short[option])
+                self._draw_option(section, table, option, short[option])
         if section.pictures:
             section.text.append(
                 "One line a model. Where configurations of a model differ in other options too, "
-                f"the one with the best {selector(self.comparison)} stands for the value; bars "
-                "are the standard deviation over seeds."
+                f"the one with the best {self.comparison.selector_label} stands for the value; "
+                "bars are the standard deviation over seeds."
             )
         given = {one.options.get(LAYERS, "None") for one in self.comparison.configurations}
         if NUM_LAYERS in names and given != {"None"}:
             section.text.append("Hidden layers are counted where all widths were given.")
         return section
 
-    def _option(self, section: Section, table: pd.DataFrame, option: str, short: str) -> None:
+    def draw_cutoffs(self) -> Section:
+        """Draw HR and NDCG on test by the length of the list."""
+        section = Section("cutoffs", "By the length of the list")
+        table = picture_data.compute_cutoffs(self.reader, self.lines)
+        if not len(table):
+            return section
+        for column in ("hr", "ndcg"):
+            name, file = f"{column.upper()}@K", self.folder / f"cutoffs-{column}.png"
+            draw_cutoffs(file, table, column, f"test {name}", self._choose_looks(table))
+            means = table.groupby(["k", "configuration"])[column].mean()
+            tops = [
+                f"at {k} {means[k].idxmax()} leads with {decimal(means[k].max())}" for k in (1, 10)
+            ]
+            alt = f"{name} for K from 1 to 10: {'; '.join(tops)}."
+            section.pictures.append(Picture(file, alt, name))
+        lines = self._say_which_lines() + self._explain_bands()
+        section.text = [f"On test, from the rank of every target. {lines}"]
+        section.files = [write_csv(self.folder / "cutoffs.csv", table)]
+        return section
+
+    def draw_tradeoff(self) -> Section:
+        """Draw quality against training time, where at least two configurations have both."""
+        section = Section("time", "Quality against training time")
+        points = self._list_points()
+        if len(points) < 2:
+            return section
+        lower_is_better = self.comparison.metrics.lower_is_better(self.comparison.quality)
+        best = find_front(points, lower_is_better)
+        named = {point.name for point in points}
+        if len(points) > MOST_NAMES:
+            heads = choose_best_of_each(self.comparison.order_by_selector())
+            named = {one.mark for one in heads} | {point.name for point in best}
+        label, file = self.comparison.quality_label, self.folder / "time.png"
+        draw_tradeoff(file, points, named, label, lower_is_better)
+        steps = [f"{p.name} with {decimal(p.quality)} in {seconds(p.seconds)} s" for p in best[:6]]
+        alt = f"{label} against seconds of training. Nothing quicker is as good as "
+        section.pictures = [Picture(file, f"{alt}{'; '.join(steps)}.")]
+        section.text = [
+            "Seconds from the first step to the end of the last epoch, evaluation included, on the "
+            "machine that each ran on: runs side by side on one machine slow each other down. "
+            "Along the dashed line nothing quicker is as good."
+        ]
+        return section
+
+    def _draw_metric_by_epoch(self, table: pd.DataFrame) -> Picture:
+        """Draw the metric that configurations are chosen by."""
+        metric = self.comparison.selector
+        label = self.comparison.metrics.label_with_part(metric)
+        file = self.folder / "epochs-metric.png"
+        draw_epochs(file, table, "metric", label, self._choose_looks(table))
+        last = table.loc[table.groupby(["configuration", "seed"])["epoch"].idxmax()]
+        ends = last.groupby("configuration")["metric"].mean()
+        ends = ends.sort_values(ascending=self.comparison.metrics.lower_is_better(metric))
+        alt = f"{label} by epoch. In its last epoch {ends.index[0]} has {decimal(ends.iloc[0])}, "
+        alt += f"the best; {ends.index[-1]} has {decimal(ends.iloc[-1])}, the worst."
+        return Picture(file, alt, label)
+
+    def _draw_loss_by_epoch(self, curves: pd.DataFrame) -> Picture:
+        """Draw the training loss of what was trained by epochs."""
+        file = self.folder / "epochs-loss.png"
+        draw_epochs(file, curves, "loss", "training loss", self._choose_looks(curves))
+        name, epoch, loss = min(
+            zip(curves["configuration"], curves["epoch"], curves["loss"], strict=True),
+            key=lambda row: row[2],
+        )
+        alt = f"Training loss by epoch. Lowest: {name}, {decimal(loss)} in epoch {epoch}."
+        return Picture(file, alt, "training loss")
+
+    def _draw_option(self, section: Section, table: pd.DataFrame, option: str, short: str) -> None:
+        """Add the picture of quality by the values of one option."""
         name = "hidden layers" if option == NUM_LAYERS else short
-        quality = quality_label(self.comparison)
+        quality = self.comparison.quality_label
         slug = f"by-{short.replace('.', '-')}"
         file = self.folder / f"{slug}.png"
         models = [one.model for one in self.comparison.configurations]
@@ -115,68 +170,34 @@ class Album:
             courses.append(f"{model} goes from {ends[0]} to {ends[1]}")
         alt = f"{quality} by {name}: {'; '.join(courses)}."
         section.pictures.append(Picture(file, alt, f"by {name}"))
-        section.files.append(write_table(self.folder / f"{slug}.csv", table))
+        section.files.append(write_csv(self.folder / f"{slug}.csv", table))
 
-    def cutoffs(self) -> Section:
-        section = Section("cutoffs", "By the length of the list")
-        table = gathering.at_cutoffs(self.reader, self.lines)
-        if not len(table):
-            return section
-        for column in ("hr", "ndcg"):
-            name, file = f"{column.upper()}@K", self.folder / f"cutoffs-{column}.png"
-            draw_cutoffs(file, table, column, f"test {name}", self._seen(table))
-            means = table.groupby(["k", "configuration"])[column].mean()
-            tops = [
-                f"at {k} {means[k].idxmax()} leads with {decimal(means[k].max())}" for k in (1, 10)
-            ]
-            alt = f"{name} for K from 1 to 10: {'; '.join(tops)}."
-            section.pictures.append(Picture(file, alt, name))
-        among = f"On test, from the rank of every target. {self._which_lines()}{self._bands()}"
-        section.text = [among]
-        section.files = [write_table(self.folder / "cutoffs.csv", table)]
-        return section
-
-    def trade(self) -> Section:
-        section = Section("time", "Quality against training time")
+    def _list_points(self) -> list[TradePoint]:
+        """Return the time and the quality of each configuration that has both."""
         points = []
         quality = self.comparison.quality
         for one in self.comparison.configurations:
             time, mean = one.seconds, one.mean(quality)
             if time is not None and mean is not None:
-                points.append(Point(one.mark, one.model, time, mean, one.sd(quality)))
-        if len(points) < 2:
-            return section
-        best = front(points, is_error(quality))
-        named = {one.mark for one in best_of_each(self.comparison.by_selector())}
-        named |= {point.name for point in best}
-        if len(points) <= MOST_NAMES:
-            named = {point.name for point in points}
-        label, file = quality_label(self.comparison), self.folder / "time.png"
-        draw_trade(file, points, named, label, is_error(quality))
-        steps = [f"{p.name} with {decimal(p.quality)} in {seconds(p.seconds)} s" for p in best[:6]]
-        alt = f"{label} against seconds of training. Nothing quicker is as good as "
-        section.pictures = [Picture(file, f"{alt}{'; '.join(steps)}.")]
-        section.text = [
-            "Seconds from the first step to the end of the last epoch, evaluation included, on the "
-            "machine that each ran on: runs side by side on one machine slow each other down. "
-            "Along the dashed line nothing quicker is as good."
-        ]
-        return section
+                points.append(TradePoint(one.mark, one.model, time, mean, one.sd(quality)))
+        return points
 
-    def _seen(self, table: pd.DataFrame) -> dict[str, Style]:
-        """The looks of what is drawn, in the order of the legend."""
+    def _choose_looks(self, table: pd.DataFrame) -> dict[str, Style]:
+        """Return the looks of what is drawn, in the order of the legend."""
         drawn = set(table["configuration"])
         return {name: look for name, look in self.looks.items() if name in drawn}
 
-    def _which_lines(self) -> str:
+    def _say_which_lines(self) -> str:
+        """Return a sentence where not all configurations are drawn, else ""."""
         n = len(self.comparison.configurations)
         if n <= len(self.lines):
             return ""
         return (
             f"{len(self.lines)} of {n} configurations: the best of each model, then the next, by "
-            f"{selector(self.comparison)}. "
+            f"{self.comparison.selector_label}. "
         )
 
-    def _bands(self) -> str:
+    def _explain_bands(self) -> str:
+        """Return a sentence where lines have bands, else ""."""
         several = any(len(one.runs) > 1 for one in self.lines)
         return "Lines are means over seeds, bands from the least to the most." if several else ""

@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.evaluation.significance import LEVEL, resamples_for
-from src.reporting.comparison.measures import Comparison, title
+from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.pairs import (
     MOST_TESTED,
     Pairs,
+    choose_for_matrix,
+    choose_telling_pairs,
     compare_pairs,
-    shown_in_matrix,
-    telling_pairs,
 )
-from src.reporting.comparison.section import Picture, Section, selector, write_table
+from src.reporting.comparison.section import Picture, Section
+from src.reporting.comparison.tables import write_csv
 from src.reporting.wording import counted, decimal, listed, p_value
 from src.tracking.reading import Reader
 
 
-def significance(reader: Reader, comparison: Comparison, folder: Path) -> Section:
-    """Tests on NDCG, and on request on HR; says so where there is nothing to test."""
+def make_significance_section(reader: Reader, comparison: Comparison, folder: Path) -> Section:
+    """Test on NDCG, and on request on HR; say so where there is nothing to test."""
     section = Section("significance", "Which differences mean something")
     ndcg, hr = (
         compare_pairs(reader, comparison, f"{name}@{comparison.cutoff}") for name in ("ndcg", "hr")
@@ -30,48 +31,54 @@ def significance(reader: Reader, comparison: Comparison, folder: Path) -> Sectio
             "(per_user.parquet)."
         )
         return section
-    _tests(section, comparison, ndcg)
-    _matrix(section, comparison, ndcg, folder)
+    section.text = _explain_tests(comparison, ndcg)
+    section.heads = ["pair", "difference", "95 % interval", "p, bootstrap", "p, Wilcoxon"]
+    section.rows = _fill_pair_rows(comparison, ndcg)
+    _add_matrix(section, comparison, ndcg, folder)
     if hr is not None:
-        other = Section("significance-hr", f"The same for {title(hr.metric)}")
-        _matrix(other, comparison, hr, folder)
+        title = f"The same for {comparison.metrics.label(hr.metric)}"
+        other = Section("significance-hr", title)
+        _add_matrix(other, comparison, hr, folder)
         section.closed.append(other)
     return section
 
 
-def _tests(section: Section, comparison: Comparison, pairs: Pairs) -> None:
-    """What was done, what it says and does not say, and the most telling pairs."""
+def _explain_tests(comparison: Comparison, pairs: Pairs) -> list[str]:
+    """Return paragraphs on what was done, and what the tests say and do not say."""
     n = len(pairs.table)
-    section.text.append(
-        f"Paired tests on test {title(pairs.metric)} of {pairs.users:,} users, each configuration "
-        f"averaged over its seeds: a bootstrap over users ({resamples_for(n):,} resamples; the "
-        "interval of the mean difference lies between the 2.5th and 97.5th percentiles) and "
-        f"Wilcoxon's signed ranks, both corrected for {counted(n, 'pair')} by Holm's method. "
+    text = [
+        f"Paired tests on test {comparison.metrics.label(pairs.metric)} of {pairs.users:,} users, "
+        "each configuration averaged over its seeds: a bootstrap over users "
+        f"({resamples_for(n):,} resamples; the interval of the mean difference lies between the "
+        "2.5th and 97.5th percentiles) and Wilcoxon's signed ranks, both corrected for "
+        f"{counted(n, 'pair')} by Holm's method. "
         f"Different by both tests at p < {decimal(LEVEL, 2)}: {pairs.significant} of {n:,}."
-        f"{_least_p(pairs)}"
-    )
-    section.text.append(
+        f"{_mention_least_p(pairs)}",
         "A difference that is not significant is not shown to be zero: these users do not suffice "
         "to tell on which side of zero it lies, and its interval says how large it could be. The "
         "tests speak of users like these and of these very weights, not of other seeds: how much "
-        "seeds matter, the standard deviations in the table say."
-    )
-    if comparison.quality.endswith(("rmse", "mae")):
-        section.text.append("Runs keep no errors of ratings by user, so the ranking is tested.")
+        "seeds matter, the standard deviations in the table say.",
+    ]
+    if comparison.metrics.find(comparison.quality).basis == "ratings":
+        text.append("Runs keep no errors of ratings by user, so the ranking is tested.")
     if not comparison.comparable:
-        section.text.append(
+        text.append(
             f"Only {len(pairs.names)} configurations of the same data, candidates and protocol are "
             "tested."
         )
     elif len(comparison.configurations) > MOST_TESTED:
-        section.text.append(
+        text.append(
             f"Only {MOST_TESTED} configurations are tested: the best of each model, then the next, "
-            f"by {selector(comparison)}."
+            f"by {comparison.selector_label}."
         )
-    if len({one.model for one in shown_in_matrix(comparison, pairs)}) > 1:
-        section.text.append(f"The best of each model by {selector(comparison)}:")
-    section.heads = ["pair", "difference", "95 % interval", "p, bootstrap", "p, Wilcoxon"]
-    section.rows = [
+    if len({one.model for one in choose_for_matrix(comparison, pairs)}) > 1:
+        text.append(f"The best of each model by {comparison.selector_label}:")
+    return text
+
+
+def _fill_pair_rows(comparison: Comparison, pairs: Pairs) -> list[list[str]]:
+    """Return the rows of the short table: the most telling pairs."""
+    return [
         [
             f"{row['a']} − {row['b']}",
             decimal(row["difference"], sign=True),
@@ -79,11 +86,12 @@ def _tests(section: Section, comparison: Comparison, pairs: Pairs) -> None:
             p_value(row["bootstrap_p_holm"]),
             p_value(row["wilcoxon_p_holm"]),
         ]
-        for row in telling_pairs(comparison, pairs)
+        for row in choose_telling_pairs(comparison, pairs)
     ]
 
 
-def _least_p(pairs: Pairs) -> str:
+def _mention_least_p(pairs: Pairs) -> str:
+    """Return a sentence where the resamples can't show a smaller p, else ""."""
     if p_value(pairs.least_p).startswith("<"):
         return ""
     return (
@@ -92,9 +100,10 @@ def _least_p(pairs: Pairs) -> str:
     )
 
 
-def _matrix(section: Section, comparison: Comparison, pairs: Pairs, folder: Path) -> None:
-    shown = [one.mark for one in shown_in_matrix(comparison, pairs)]
-    what = f"test {title(pairs.metric)}"
+def _add_matrix(section: Section, comparison: Comparison, pairs: Pairs, folder: Path) -> None:
+    """Add the matrix of differences, with its caption and a file of all pairs."""
+    shown = [one.mark for one in choose_for_matrix(comparison, pairs)]
+    what = f"test {comparison.metrics.label(pairs.metric)}"
     slug = pairs.metric.replace("@", "-at-")
     file = folder / f"pairs-{slug}.png"
     inches = pairs.draw(file, shown, f"{what}, row − column")
@@ -107,7 +116,7 @@ def _matrix(section: Section, comparison: Comparison, pairs: Pairs, folder: Path
     section.pictures.append(Picture(file, alt, inches=inches))
     labels = {one.mark: one.label for one in comparison.configurations}
     table = pairs.table.assign(**{name: pairs.table[name].map(labels) for name in ("a", "b")})
-    section.files.append(write_table(folder / f"pairs-{slug}.csv", table))
+    section.files.append(write_csv(folder / f"pairs-{slug}.csv", table))
     section.caption = (
         "Row minus column; coloured where both tests find the difference significant, black on "
         "white where one does, grey where none does."
@@ -115,5 +124,5 @@ def _matrix(section: Section, comparison: Comparison, pairs: Pairs, folder: Path
     if len(pairs.names) > len(shown):
         section.caption += (
             f" {len(shown)} configurations are shown: the best of each model, then the next, by "
-            f"{selector(comparison)}; the file has all pairs."
+            f"{comparison.selector_label}; the file has all pairs."
         )

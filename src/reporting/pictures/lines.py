@@ -1,8 +1,8 @@
-"""What the pictures of a comparison share, and its lines: by epoch, and by cutoff."""
+"""The lines of a comparison, by epoch and by cutoff, and how each configuration looks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from src.reporting.palette import model_colors
+from src.reporting.pictures.figures import HEIGHT, PAGE_DPI, new_figure, save_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Inches. As wide as a phone's screen is, so that letters can be read there
-WIDTH, HEIGHT = 5.2, 3.4
 INCHES_PER_NAME = 0.19
 # A name longer than this has a line of the legend to itself
 HALF_A_LINE = 30
-DPI = 160
-
-# Distinguishable by colour-blind people too (Okabe and Ito 2008), without its yellow
-HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
-# Of the configurations of one model, told apart by lightness and dashes
+# The configurations of one model are told apart by lightness and dashes
 PALEST = 0.6
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 
@@ -36,8 +33,11 @@ class Style:
     dash: Any
 
 
-def styles(models: Mapping[str, str]) -> dict[str, Style]:
-    """Of each configuration, from the model of each: a hue for a model, shades of it within."""
+def choose_styles(models: Mapping[str, str]) -> dict[str, Style]:
+    """Return the look of each configuration in `models`, by the name of its model.
+
+    A model has a hue, and its configurations have shades of it.
+    """
     from matplotlib.colors import to_hex, to_rgb
 
     hues = model_colors(models.values())
@@ -52,19 +52,6 @@ def styles(models: Mapping[str, str]) -> dict[str, Style]:
     return given
 
 
-def model_colors(models: Iterable[str]) -> dict[str, str]:
-    """Of each model; in the order of their names, so that a model keeps its colour."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    known = sorted(set(models))
-    if len(known) <= len(HUES):
-        return dict(zip(known, HUES, strict=False))
-    return {
-        model: to_hex(colormaps["turbo"](i / (len(known) - 1))) for i, model in enumerate(known)
-    }
-
-
 def draw_epochs(
     file: Path,
     epochs: pd.DataFrame,
@@ -72,14 +59,14 @@ def draw_epochs(
     label: str,
     looks: Mapping[str, Style],
 ) -> None:
-    """Writes lines by epoch: the mean over seeds as far as all got, with a band from least to most.
+    """Write lines by epoch: the mean over seeds as far as all got, with a band from least to most.
 
     Where early stopping left fewer seeds, each goes on by itself, thin. The metric of a model
     fitted in one go is a level line.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(looks)
+    figure, axes = _make_figure(looks)
     for name, table in epochs.dropna(subset=[column]).groupby("configuration", sort=False):
         style = looks[str(name)]
         by_seed = table.pivot(index="epoch", columns="seed", values=column)
@@ -88,57 +75,42 @@ def draw_epochs(
                 axes.axhline(by_seed.iloc[0].mean(), color=style.color, ls=style.dash, lw=1)
             continue
         shared = by_seed.dropna()
-        _line(axes, shared, style)
+        _draw_line(axes, shared, style)
         for seed in by_seed if len(shared.columns) > 1 else ():
             own = by_seed[seed].loc[shared.index.max() if len(shared) else 0 :]
             axes.plot(own.index, own, color=style.color, ls=style.dash, lw=0.7)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel=label, xlim=(1, epochs["epoch"].max()))
-    _legend(figure, looks)
-    save(figure, file)
+    _add_legend(figure, looks)
+    save_figure(figure, file, PAGE_DPI)
 
 
 def draw_cutoffs(
     file: Path, table: pd.DataFrame, column: str, label: str, looks: Mapping[str, Style]
 ) -> None:
-    """Writes lines by cutoff k: the mean over seeds, with a band from least to most."""
-    figure, axes = _figure(looks)
+    """Write lines by cutoff k: the mean over seeds, with a band from least to most."""
+    figure, axes = _make_figure(looks)
     for name, part in table.groupby("configuration", sort=False):
         by_seed = part.pivot(index="k", columns="seed", values=column)
-        _line(axes, by_seed, looks[str(name)])
+        _draw_line(axes, by_seed, looks[str(name)])
     axes.set(xlabel="K", ylabel=label, xticks=sorted(table["k"].unique()))
-    _legend(figure, looks)
-    save(figure, file)
+    _add_legend(figure, looks)
+    save_figure(figure, file, PAGE_DPI)
 
 
-def new_figure(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
-    # The object interface needs no display and leaves pyplot's global state alone
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def save(figure: Figure, file: Path) -> None:
-    figure.savefig(file, dpi=DPI)
-
-
-def legend_columns(names: Sequence[str]) -> int:
+def count_legend_columns(names: Sequence[str]) -> int:
+    """Return 2 where two of the longest names fit beside each other, else 1."""
     return 2 if len(names) > 1 and max(map(len, names)) <= HALF_A_LINE else 1
 
 
-def _figure(looks: Mapping[str, Style]) -> tuple[Figure, Axes]:
-    """With room for a legend of all names below."""
-    lines = np.ceil(len(looks) / legend_columns(list(looks)))
+def _make_figure(looks: Mapping[str, Style]) -> tuple[Figure, Axes]:
+    """Return a figure with room for a legend of all names below its axes."""
+    lines = np.ceil(len(looks) / count_legend_columns(list(looks)))
     return new_figure(height=HEIGHT + INCHES_PER_NAME * float(lines))
 
 
-def _line(axes: Axes, by_seed: pd.DataFrame, style: Style) -> None:
-    """The mean [x] of by_seed [x, seeds], with its band."""
+def _draw_line(axes: Axes, by_seed: pd.DataFrame, style: Style) -> None:
+    """Draw the mean [x] of by_seed [x, seeds], with its band."""
     x = by_seed.index
     axes.plot(x, by_seed.mean(axis=1), color=style.color, ls=style.dash, lw=1.6)
     if len(by_seed.columns) > 1:
@@ -146,8 +118,8 @@ def _line(axes: Axes, by_seed: pd.DataFrame, style: Style) -> None:
         axes.fill_between(x, low, high, color=style.color, alpha=0.15, lw=0)
 
 
-def _legend(figure: Figure, looks: Mapping[str, Style]) -> None:
-    """Of all names, whether drawn as a line, a level or not at all."""
+def _add_legend(figure: Figure, looks: Mapping[str, Style]) -> None:
+    """Name every configuration, whether drawn as a line, a level or not at all."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -157,7 +129,7 @@ def _legend(figure: Figure, looks: Mapping[str, Style]) -> None:
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=legend_columns(list(looks)),
+        ncols=count_legend_columns(list(looks)),
         fontsize="small",
         frameon=False,
         handlelength=2.6,

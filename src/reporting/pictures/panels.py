@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from src.reporting.pictures.figures import make_figure, save_figure, style_axes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a panel; of a single y without an x, a level right across."""
+    """One line of a panel; a single y without an x is a level right across."""
 
     label: str
     """In the legend, once for the curves of all panels that share it."""
@@ -39,18 +41,14 @@ class Panel:
 
 
 def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None:
-    """Writes the picture of all panels under one legend; the file's ending says the format."""
-    # The object interface needs no display and leaves pyplot's global state alone
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    """Write the picture of all panels under one legend; the file's ending says the format."""
     from matplotlib.lines import Line2D
 
     columns = max(len(row) for row in rows)
-    size = (4.4 * columns, 1.3 + 3.1 * len(rows))
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure = make_figure(4.4 * columns, 1.3 + 3.1 * len(rows), w_pad=0.12, h_pad=0.08)
     for places, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
         for axes, panel in zip(places, row, strict=True):
-            _draw(axes, panel)
+            _draw_panel(axes, panel)
     curves = [curve for row in rows for panel in row for curve in panel.curves]
     named = {curve.label: curve.color for curve in curves}
     handles = [Line2D([], [], color=color, marker="o", ms=4) for color in named.values()]
@@ -60,16 +58,17 @@ def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None
         labels.append("published")
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2 * columns))
     figure.suptitle(title, fontsize="medium")
-    figure.savefig(file, dpi=120)
+    save_figure(figure, file)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    """Draw the panel's curves, the published ones behind ours."""
     from matplotlib.ticker import MaxNLocator
 
     # powers of two, say, stand evenly spaced, as in the papers
     places = {tick: float(place) for place, tick in enumerate(panel.ticks)}
     for curve in sorted(panel.curves, key=lambda curve: not curve.published):
-        style = _style(curve)
+        style = _choose_style(curve)
         if not curve.x:
             axes.axhline(curve.y[0], color=curve.color, lw=1, ls=style["ls"], alpha=0.8)
             continue
@@ -85,11 +84,11 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, fontsize="small")
     axes.set_xlabel(panel.xlabel)
     axes.set_ylabel(panel.ylabel)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes)
 
 
-def _style(curve: Curve) -> dict[str, Any]:
+def _choose_style(curve: Curve) -> dict[str, Any]:
+    """Return how the curve's line and markers look."""
     if curve.published:
         return {"ls": "--", "lw": 1, "marker": "o", "mfc": "white", "ms": 5, "alpha": 0.8}
     # many points need no markers to be seen

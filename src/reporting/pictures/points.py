@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from src.reporting.pictures.lines import legend_columns, model_colors, new_figure, save
+from src.reporting.palette import model_colors
+from src.reporting.pictures.figures import PAGE_DPI, new_figure, save_figure
+from src.reporting.pictures.lines import count_legend_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +35,7 @@ PLACES: tuple[tuple[int, int, Literal["left", "center", "right"]], ...] = (
 
 
 @dataclass(frozen=True)
-class Point:
+class TradePoint:
     """A configuration in the picture of quality against time."""
 
     name: str
@@ -46,7 +48,7 @@ class Point:
 def draw_option(
     file: Path, table: pd.DataFrame, option: str, label: str, models: Sequence[str], doubling: bool
 ) -> None:
-    """Writes one line a model over the option's values, with the sd over seeds as error bars.
+    """Write one line a model over the option's values, with the sd over seeds as error bars.
 
     `table` has model, value, mean and sd; `models` are all on the page, which fixes the colours.
     `doubling`: a binary logarithmic axis with a tick at every value.
@@ -68,40 +70,44 @@ def draw_option(
     values = sorted(table["value"].unique())
     if doubling and values[0] > 0:
         axes.set_xscale("log", base=2)
-    elif values[0] > 0 and values[-1] / values[0] > LOGARITHMIC and _crowded(values):
+    elif values[0] > 0 and values[-1] / values[0] > LOGARITHMIC and _is_crowded(values):
         axes.set_xscale("log")
     if len(values) <= LONGEST_LINE:
         axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
     axes.set(xlabel=option, ylabel=label)
     names = [str(name) for name in table["model"].unique()]
-    columns = max(legend_columns(names), min(len(names), 4))
+    columns = max(count_legend_columns(names), min(len(names), 4))
     figure.legend(loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
-    save(figure, file)
+    save_figure(figure, file, PAGE_DPI)
 
 
-def _crowded(values: Sequence[float]) -> bool:
-    """Whether most values lie at the lower end of their range."""
+def _is_crowded(values: Sequence[float]) -> bool:
+    """Tell whether most values lie at the lower end of their range."""
     return values[len(values) // 2] < 0.3 * values[-1]
 
 
-def front(points: Sequence[Point], lower_is_better: bool) -> list[Point]:
-    """Those that no other beats in both, from the quickest to the best (Pareto)."""
+def find_front(points: Sequence[TradePoint], lower_is_better: bool) -> list[TradePoint]:
+    """Return the points that no other beats in both, from the quickest to the best (Pareto)."""
     sign = -1 if lower_is_better else 1
-    kept: list[Point] = []
+    kept: list[TradePoint] = []
     for point in sorted(points, key=lambda point: (point.seconds, -sign * point.quality)):
         if not kept or sign * point.quality > sign * kept[-1].quality:
             kept.append(point)
     return kept
 
 
-def draw_trade(
-    file: Path, points: Sequence[Point], named: Container[str], label: str, lower_is_better: bool
+def draw_tradeoff(
+    file: Path,
+    points: Sequence[TradePoint],
+    named: Container[str],
+    label: str,
+    lower_is_better: bool,
 ) -> None:
-    """Writes quality against training time, with the Pareto front and the names `named`."""
+    """Write quality against training time, with the Pareto front and the names `named`."""
     figure, axes = new_figure(height=4.2)
     colors = model_colors(point.model for point in points)
-    best = front(points, lower_is_better)
+    best = find_front(points, lower_is_better)
     axes.plot(
         [point.seconds for point in best],
         [point.quality for point in best],
@@ -132,14 +138,17 @@ def draw_trade(
     axes.set(xlabel="training, seconds", ylabel=label)
     figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     figure.draw_without_rendering()
-    _name(axes, [point for point in points if point.name in named], points, colors)
-    save(figure, file)
+    _name_points(axes, [point for point in points if point.name in named], points, colors)
+    save_figure(figure, file, PAGE_DPI)
 
 
-def _name(
-    axes: Axes, chosen: Sequence[Point], points: Sequence[Point], colors: Mapping[str, str]
+def _name_points(
+    axes: Axes,
+    chosen: Sequence[TradePoint],
+    points: Sequence[TradePoint],
+    colors: Mapping[str, str],
 ) -> None:
-    """Writes names beside points where they cover neither a point nor each other, if they can."""
+    """Write names beside points where they cover neither a point nor each other, if they can."""
     spots = axes.transData.transform([(point.seconds, point.quality) for point in points])
     written: list[Annotation] = []
     for point in chosen:

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from src.reporting.comparison.configurations import configurations, short_names
+from src.reporting.comparison.configuration_names import shorten_options
+from src.reporting.comparison.configurations import group_runs
 from tests.reporting.comparison.runs import record
 
 
 def labels(*runs: dict[str, Any]) -> list[str]:
-    return [one.label for one in configurations([record(**run) for run in runs])]
+    return [one.label for one in group_runs([record(**run) for run in runs])]
 
 
 def test_seeds_are_one_configuration() -> None:
     runs = [record(seed=seed) for seed in (2, 0, 1)]
-    (one,) = configurations(runs)
+    (one,) = group_runs(runs)
     assert (one.label, one.mark, one.seeds, one.options) == ("gmf", "gmf", [0, 1, 2], {})
 
 
@@ -46,7 +47,7 @@ def test_what_follows_from_the_model_is_not_named() -> None:
         {"model__name": "mf", "data__negatives": 8, "optimizer__lr": 0.002},
     )
     assert labels(*runs) == ["gmf", "mf"]
-    assert [one.options for one in configurations([record(**run) for run in runs])] == [
+    assert [one.options for one in group_runs([record(**run) for run in runs])] == [
         {"model.name": "gmf", "data.negatives": "4", "optimizer.lr": "0.001"},
         {"model.name": "mf", "data.negatives": "8", "optimizer.lr": "0.002"},
     ]
@@ -92,7 +93,7 @@ def test_layers_are_counted() -> None:
         record(model__name="mlp", model__num_layers=2, model__layers="None"),
         record(model__name="mlp", model__num_layers=3, model__layers="[64, 32, 16, 8, 8]"),
     ]
-    few, many = configurations(runs)
+    few, many = group_runs(runs)
     assert (few.options["model.num_layers"], many.options["model.num_layers"]) == ("2", "4")
     assert many.label == "mlp layers=[64,32,16,8,8] num_layers=4"
 
@@ -109,7 +110,7 @@ def test_fractions_are_short_unless_that_would_confuse() -> None:
 
 def test_other_data_is_another_configuration() -> None:
     runs = [record(tags={"data_fingerprint": digit * 64}) for digit in "ab"]
-    assert [one.label for one in configurations(runs)] == [
+    assert [one.label for one in group_runs(runs)] == [
         "gmf fingerprint=aaaaaa",
         "gmf fingerprint=bbbbbb",
     ]
@@ -124,19 +125,19 @@ def test_long_names_are_numbered_in_pictures() -> None:
         record(optimizer__lr=lr, model__dropout=0.5 - lr, data__batch_size=int(1e5 * lr))
         for lr in (0.001, 0.002)
     ]
-    first, second = configurations([*runs, record(model__name="ease")])[:2]
+    first, second = group_runs([*runs, record(model__name="ease")])[:2]
     assert (first.mark, second.mark) == ("gmf #1", "gmf #2")
     assert first.label == "gmf dropout=0.499 batch_size=100 lr=0.001"
 
 
 def test_the_latest_of_equal_runs_counts_and_only_finished_ones() -> None:
     old, new, failed = record(), record(), record(status="FAILED")
-    assert configurations([new, failed, old])[0].runs == (new,)
-    assert configurations([failed]) == []
+    assert group_runs([new, failed, old])[0].runs == (new,)
+    assert group_runs([failed]) == []
 
 
 def test_short_names() -> None:
-    assert short_names(["model.factors", "loss.alpha", "model.alpha", "loss._target_"]) == {
+    assert shorten_options(["model.factors", "loss.alpha", "model.alpha", "loss._target_"]) == {
         "model.factors": "factors",
         "loss.alpha": "loss.alpha",
         "model.alpha": "model.alpha",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.data.interactions import Interactions
-from src.reporting.pictures.bipartite_graph import _choose, draw_graph
+from src.reporting.pictures.bipartite_graph import draw_graph
+from src.reporting.pictures.node_sample import choose_nodes
 from tests.data.fakes import interactions
 from tests.reporting.pictures.files import png_size, svg_texts
 
@@ -71,7 +72,7 @@ def test_a_sample_is_as_large_as_asked_and_connected(
     n_users: int, n_items: int, users: int, items: int, seed: int
 ) -> None:
     data = random_data(n_users, n_items, seed)
-    left, right = _choose(data, users, items)
+    left, right = choose_nodes(data, users, items)
     assert len(left) == len(set(left)) == min(users, n_users)
     assert len(set(right)) == len(right) <= min(items, n_items)
     if n_users > users or n_items > items:

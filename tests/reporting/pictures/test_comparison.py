@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.reporting.pictures.difference_matrix import draw_matrix
-from src.reporting.pictures.lines import draw_cutoffs, draw_epochs, model_colors, styles
-from src.reporting.pictures.points import Point, draw_option, draw_trade, front
+from src.reporting.palette import model_colors
+from src.reporting.pictures.difference_matrix import draw_differences
+from src.reporting.pictures.lines import choose_styles, draw_cutoffs, draw_epochs
+from src.reporting.pictures.points import TradePoint, draw_option, draw_tradeoff, find_front
 from tests.reporting.pictures.files import png_size, svg_texts
 
-LOOKS = styles({"gmf 8": "gmf", "gmf 16": "gmf", "ease": "ease"})
+LOOKS = choose_styles({"gmf 8": "gmf", "gmf 16": "gmf", "ease": "ease"})
 
 
 def test_configurations_look_different() -> None:
     models = {f"{model} {i}": model for model in ("gmf", "mlp", "neumf") for i in range(4)}
-    assert len(set(styles(models).values())) == 12
+    assert len(set(choose_styles(models).values())) == 12
     assert len(set(model_colors(map(str, range(19))).values())) == 19
 
 
@@ -28,7 +29,7 @@ def test_a_model_keeps_its_colour() -> None:
 
 def test_the_front_by_hand() -> None:
     points = [
-        Point(name, "m", time, quality, None)
+        TradePoint(name, "m", time, quality, None)
         for name, time, quality in (
             ("slow and worse", 9, 0.2),
             ("quick", 1, 0.1),
@@ -37,8 +38,8 @@ def test_the_front_by_hand() -> None:
             ("as good, slower", 6, 0.4),
         )
     ]
-    assert [point.name for point in front(points, lower_is_better=False)] == ["quick", "best"]
-    assert [point.name for point in front(points, lower_is_better=True)] == ["as quick, worse"]
+    assert [point.name for point in find_front(points, lower_is_better=False)] == ["quick", "best"]
+    assert [point.name for point in find_front(points, lower_is_better=True)] == ["as quick, worse"]
 
 
 def test_epochs_of_seeds_that_stopped_at_different_ones(tmp_path: Path) -> None:
@@ -78,17 +79,17 @@ def test_options(values: list[float], doubling: bool, ticks: set[str], tmp_path:
 
 
 def test_names_in_the_picture_of_time(tmp_path: Path) -> None:
-    points = [Point(f"name {i}", "gmf", 10**i, i / 10, 0.01) for i in range(3)]
-    draw_trade(tmp_path / "t.svg", points, {"name 0", "name 2"}, "HR@10", lower_is_better=False)
+    points = [TradePoint(f"name {i}", "gmf", 10**i, i / 10, 0.01) for i in range(3)]
+    draw_tradeoff(tmp_path / "t.svg", points, {"name 0", "name 2"}, "HR@10", lower_is_better=False)
     texts = svg_texts(tmp_path / "t.svg")
     assert {"name 0", "name 2", "training, seconds", "nothing quicker is as good"} <= set(texts)
     assert "name 1" not in texts
 
 
 def test_names_that_would_cover_each_other_are_left_out(tmp_path: Path) -> None:
-    points = [Point(f"a long name {i}", "gmf", 1.0, 0.5, None) for i in range(30)]
+    points = [TradePoint(f"a long name {i}", "gmf", 1.0, 0.5, None) for i in range(30)]
     named = {point.name for point in points}
-    draw_trade(tmp_path / "t.svg", points, named, "HR@10", lower_is_better=False)
+    draw_tradeoff(tmp_path / "t.svg", points, named, "HR@10", lower_is_better=False)
     assert sum(text.startswith("a long") for text in svg_texts(tmp_path / "t.svg")) < 9
 
 
@@ -96,13 +97,13 @@ def test_the_matrix_is_antisymmetric_and_says_it_in_numbers(tmp_path: Path) -> N
     differences = np.array([[0, 0.0123, -0.2], [-0.0123, 0, 0], [0.2, 0, 0]])
     passed = np.array([[0, 2, 1], [2, 0, 0], [1, 0, 0]])
     names = ["gmf", "mlp", "ease"]
-    width = draw_matrix(tmp_path / "m.svg", names, differences, passed, "row − column")
+    width = draw_differences(tmp_path / "m.svg", names, differences, passed, "row − column")
     texts = svg_texts(tmp_path / "m.svg")
     assert {"+.012", "−.012", "+.200", "−.200", *names} <= set(texts)
     assert 2 < width < 4
-    draw_matrix(tmp_path / "m.svg", names, differences / 10, passed, "row − column")
+    draw_differences(tmp_path / "m.svg", names, differences / 10, passed, "row − column")
     assert "+.0012" in svg_texts(tmp_path / "m.svg")
     wide = [f"model {i}" for i in range(6)]
     zeros = np.zeros((6, 6))
-    draw_matrix(tmp_path / "m.svg", wide, zeros, zeros.astype(int), "row − column")
+    draw_differences(tmp_path / "m.svg", wide, zeros, zeros.astype(int), "row − column")
     assert "row − column" in svg_texts(tmp_path / "m.svg")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from src.reporting.pictures.search_history import Point, draw_history, draw_importance
+from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from tests.reporting.pictures.files import png_size, svg_texts
 
 POINTS = [
-    Point(0, 0.50, pruned=False),
-    Point(1, 0.55, pruned=False),
-    Point(3, 0.31, pruned=True),
-    Point(4, 0.52, pruned=False),
+    TrialPoint(0, 0.50, pruned=False),
+    TrialPoint(1, 0.55, pruned=False),
+    TrialPoint(3, 0.31, pruned=True),
+    TrialPoint(4, 0.52, pruned=False),
 ]
 
 

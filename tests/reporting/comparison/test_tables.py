@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from src.reporting.comparison.configurations import configurations
-from src.reporting.comparison.measures import Comparison
+from src.reporting.comparison.comparison import Comparison
+from src.reporting.comparison.configurations import group_runs
+from src.reporting.comparison.tables import list_columns, tabulate_configurations
 from src.tracking.reading import Record
 from tests.reporting.comparison.runs import judged, record
 
 
 def comparison(*runs: Record) -> Comparison:
-    return Comparison(configurations(runs))
+    return Comparison(group_runs(runs))
 
 
 def test_mean_and_sd_over_seeds() -> None:
-    table = comparison(
+    found = comparison(
         record(judged(0.40, 0.30), seed=0),
         record(judged(0.44, 0.32), seed=1),
         record(judged(0.50, 0.10), model__name="mf"),
-    ).table()
+    )
+    table = tabulate_configurations(found)
     assert table["configuration"].tolist() == ["mf", "gmf"]
     gmf = table.iloc[1]
     assert gmf["test/ndcg@10"] == pytest.approx(0.42)
@@ -35,12 +37,12 @@ def test_validation_chooses_not_test() -> None:
     )
     assert [one.label for one in found.configurations] == ["gmf factors=8", "gmf factors=16"]
     assert found.chosen is found.configurations[1]
-    assert found.table()["chosen_by_validation"].tolist() == [False, True]
+    assert tabulate_configurations(found)["chosen_by_validation"].tolist() == [False, True]
 
 
 def test_time_counts_training_again() -> None:
     metrics = judged(0.4, 0.3, **{"refit/seconds": 5.0})
-    assert comparison(record(metrics)).table()["fit/seconds"].tolist() == [15.0]
+    assert tabulate_configurations(comparison(record(metrics)))["fit/seconds"].tolist() == [15.0]
 
 
 def test_errors_are_better_when_less() -> None:
@@ -57,7 +59,7 @@ def test_errors_are_better_when_less() -> None:
     assert found.quality == "test/rmse"
     assert [one.model for one in found.configurations] == ["svdpp", "mf"]
     assert found.chosen is found.configurations[0]
-    assert [m.better for m in found.measures()][:2] == [-1, 1]
+    assert [m.better for m in list_columns(found)][:2] == [-1, 1]
 
 
 def test_epochs_chosen_on_test() -> None:
@@ -78,7 +80,7 @@ def test_without_test_validation_orders() -> None:
 def test_other_cutoffs() -> None:
     found = comparison(record({"test/ndcg@5": 0.3, "test/ndcg@1": 0.1, "test/hr@5": 0.4}))
     assert found.quality == "test/ndcg@5"
-    assert [m.title for m in found.measures()] == ["HR@5", "NDCG@5"]
+    assert [m.title for m in list_columns(found)] == ["HR@5", "NDCG@5"]
 
 
 def test_other_candidates_can_not_be_compared() -> None:
@@ -100,10 +102,10 @@ def test_the_foremost_are_the_best_of_each_model_first() -> None:
         )
     ]
     found = comparison(*runs)
-    names = {one.label for one in found.foremost(4)}
+    names = {one.label for one in found.choose_foremost(4)}
     assert names == {"gmf factors=8", "mlp factors=16", "mf factors=8", "gmf factors=16"}
 
 
 def test_nothing() -> None:
     found = comparison()
-    assert (found.configurations, found.chosen, found.measures()) == ([], None, [])
+    assert (found.configurations, found.chosen, list_columns(found)) == ([], None, [])

@@ -7,9 +7,9 @@ from math import log2
 import pandas as pd
 import pytest
 
-from src.reporting.comparison import gathering
-from src.reporting.comparison.configurations import configurations
-from src.reporting.comparison.measures import Comparison
+from src.reporting.comparison import picture_data
+from src.reporting.comparison.comparison import Comparison
+from src.reporting.comparison.configurations import group_runs
 from src.reporting.comparison.pairs import compare_pairs
 from tests.reporting.comparison.runs import Shelf, judged, record, tables
 
@@ -27,18 +27,18 @@ def test_users_are_matched_by_raw_id_and_seeds_averaged() -> None:
             )
         }
     )
-    found = gathering.by_user(shelf, configurations(runs), "ndcg@10")
+    found = picture_data.collect_by_user(shelf, group_runs(runs), "ndcg@10")
     assert {name: values.tolist() for name, values in found.items()} == {
         "gmf": pytest.approx([0.4, 0.6]),
         "mf": [0.1, 0.3],
     }
-    assert gathering.by_user(shelf, configurations(runs), "hr@10") == {}
+    assert picture_data.collect_by_user(shelf, group_runs(runs), "hr@10") == {}
 
 
 def test_cutoffs_by_hand() -> None:
     run = record()
     shelf = Shelf({run.run_id: tables([1, 3, 50], [0.5], "val/ndcg@10")})
-    table = gathering.at_cutoffs(shelf, configurations([run])).set_index("k")
+    table = picture_data.compute_cutoffs(shelf, group_runs([run])).set_index("k")
     assert table["hr"][[1, 2, 3, 10]].tolist() == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
     assert table["ndcg"][[1, 3]].tolist() == pytest.approx([1 / 3, (1 + 1 / log2(4)) / 3])
 
@@ -47,7 +47,7 @@ def test_several_targets_of_a_user_stand_in_one_list_of_the_catalogue() -> None:
     run = record(data__candidates="all")
     ranks = pd.DataFrame({"user": ["a", "a"], "item": ["x", "y"], "rank": [1, 1]})
     shelf = Shelf({run.run_id: {"ranks.parquet": ranks}})
-    table = gathering.at_cutoffs(shelf, configurations([run])).set_index("k")
+    table = picture_data.compute_cutoffs(shelf, group_runs([run])).set_index("k")
     assert table["ndcg"][[1, 2]].tolist() == pytest.approx([1, 1])
     assert table["hr"][1] == 1
 
@@ -55,11 +55,11 @@ def test_several_targets_of_a_user_stand_in_one_list_of_the_catalogue() -> None:
 def test_epochs_count_from_one() -> None:
     run = record()
     shelf = Shelf({run.run_id: tables([1], [0.5, 0.4], "val/ndcg@10")})
-    table = gathering.epochs(shelf, configurations([run]), "val/ndcg@10")
+    table = picture_data.collect_epochs(shelf, group_runs([run]), "val/ndcg@10")
     assert table["epoch"].tolist() == [1, 2]
     assert table["metric"].tolist() == pytest.approx([0.1, 0.15])
     assert table["loss"].tolist() == [0.5, 0.4]
-    assert len(gathering.epochs(Shelf({}), configurations([run]), "val/ndcg@10")) == 0
+    assert len(picture_data.collect_epochs(Shelf({}), group_runs([run]), "val/ndcg@10")) == 0
 
 
 def test_the_best_on_validation_stands_for_an_option_s_value() -> None:
@@ -72,9 +72,9 @@ def test_the_best_on_validation_stands_for_an_option_s_value() -> None:
             (16, 4, 0.6, 0.3),
         )
     ]
-    found = Comparison(configurations(runs))
-    assert gathering.numeric_options(found) == ["model.factors", "data.negatives"]
-    table = gathering.by_option(found, "model.factors")
+    found = Comparison(group_runs(runs))
+    assert picture_data.find_numeric_options(found) == ["model.factors", "data.negatives"]
+    table = picture_data.tabulate_option(found, "model.factors")
     assert table[["value", "mean"]].to_numpy().tolist() == [[8, 0.3], [16, 0.5]]
     assert table["configuration"].tolist() == [
         "gmf factors=8 negatives=4",
@@ -87,11 +87,11 @@ def test_only_what_can_be_compared_is_tested() -> None:
     runs = [record(judged(0.3, 0.2), model__name=name) for name in names]
     other = record(judged(0.9, 0.9), model__name="ease", data__candidates="all")
     files = {run.run_id: tables([1, 2, 3, 40], [0.1], "val/ndcg@10") for run in (*runs, other)}
-    pairs = compare_pairs(Shelf(files), Comparison(configurations([*runs, other])), "ndcg@10")
+    pairs = compare_pairs(Shelf(files), Comparison(group_runs([*runs, other])), "ndcg@10")
     assert pairs is not None
     assert pairs.names == set(names)
     assert (pairs.users, len(pairs.table), pairs.significant) == (4, 3, 0)
-    one, other_way = pairs.row("gmf", "mlp"), pairs.row("mlp", "gmf")
+    one, other_way = pairs.find_pair("gmf", "mlp"), pairs.find_pair("mlp", "gmf")
     assert (one["low"], one["high"]) == (-other_way["high"], -other_way["low"])
     with pytest.raises(KeyError):
-        pairs.row("gmf", "ease")
+        pairs.find_pair("gmf", "ease")

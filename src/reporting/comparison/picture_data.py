@@ -1,4 +1,4 @@
-"""What the pictures show, from the files of the runs: epochs, cutoffs, options, users."""
+"""The numbers that pictures show, from the files of runs: epochs, cutoffs, options, users."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from src.reporting.comparison.configurations import CHOICES, Configuration, number
-from src.reporting.comparison.measures import Comparison, best_first
+from src.reporting.comparison.comparison import Comparison
+from src.reporting.comparison.configuration_names import CHOICES, parse_number
+from src.reporting.comparison.configurations import Configuration
 from src.tracking.reading import Reader, Record
 
 CUTOFFS = range(1, 11)
 
 
-def epochs(reader: Reader, chosen: Sequence[Configuration], metric: str) -> pd.DataFrame:
-    """The judged metric and the loss by epoch: configuration, seed, epoch (from 1), metric, loss.
+def collect_epochs(reader: Reader, chosen: Sequence[Configuration], metric: str) -> pd.DataFrame:
+    """Return the judged metric and the loss by epoch, counted from 1.
 
-    Loss is missing where nothing was minimized. Empty where no run kept its epochs.
+    The columns are configuration, seed, epoch, metric and loss. Loss is missing where nothing was
+    minimized. The table is empty where no run kept its epochs.
     """
     columns = ["configuration", "seed", "epoch", "metric", "loss"]
     found = []
-    for one, run, table in _tables(reader, chosen, "history.csv"):
+    for one, run, table in _read_tables(reader, chosen, "history.csv"):
         if metric in table:
             loss = table.get("train/loss", np.nan)
             known = {"epoch": table["epoch"] + 1, "metric": table[metric], "loss": loss}
-            found.append(pd.DataFrame({**_whose(one, run), **known}))
+            found.append(pd.DataFrame({**_identify_run(one, run), **known}))
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 
-def at_cutoffs(reader: Reader, chosen: Sequence[Configuration]) -> pd.DataFrame:
-    """HR and NDCG on test from its ranks: configuration, seed, k (1 to 10), hr, ndcg."""
+def compute_cutoffs(reader: Reader, chosen: Sequence[Configuration]) -> pd.DataFrame:
+    """Compute HR and NDCG on test from its ranks: configuration, seed, k (1 to 10), hr, ndcg."""
     import torch
 
     from src.evaluation.metrics import per_user
 
     found = []
-    for one, run, table in _tables(reader, chosen, "ranks.parquet"):
+    for one, run, table in _read_tables(reader, chosen, "ranks.parquet"):
         users = torch.from_numpy(pd.factorize(table["user"])[0])
         ranks = torch.from_numpy(table["rank"].to_numpy(copy=True))
         # among all items a user's targets stand in one list, else each has candidates of its own
@@ -45,7 +47,7 @@ def at_cutoffs(reader: Reader, chosen: Sequence[Configuration]) -> pd.DataFrame:
         metrics = per_user(users, ranks, torch.ones_like(ranks), list(CUTOFFS), together)[1]
         found += [
             {
-                **_whose(one, run),
+                **_identify_run(one, run),
                 "k": k,
                 "hr": metrics[f"hr@{k}"].mean().item(),
                 "ndcg": metrics[f"ndcg@{k}"].mean().item(),
@@ -55,46 +57,46 @@ def at_cutoffs(reader: Reader, chosen: Sequence[Configuration]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["configuration", "seed", "k", "hr", "ndcg"])
 
 
-def by_option(comparison: Comparison, option: str) -> pd.DataFrame:
-    """Quality by the values of a numeric option: model, value, mean, sd, configuration.
+def tabulate_option(comparison: Comparison, option: str) -> pd.DataFrame:
+    """Return quality by the values of a numeric option: model, value, mean, sd, configuration.
 
-    Where several configurations of a model have the value, of the one best on validation.
+    Where several configurations of a model have the value, the one best on validation counts.
     """
     alike: dict[tuple[str, float], list[Configuration]] = {}
     for one in comparison.configurations:
-        value = number(one.options.get(option))
+        value = parse_number(one.options.get(option))
         if value is not None and one.mean(comparison.quality) is not None:
             alike.setdefault((one.model, value), []).append(one)
     found = []
     for (model, value), group in alike.items():
-        best = best_first(group, comparison.selector)[0]
+        best = comparison.order(group, comparison.selector)[0]
         mean, sd = best.mean(comparison.quality), best.sd(comparison.quality)
         found.append((model, value, mean, sd, best.mark))
     columns = ["model", "value", "mean", "sd", "configuration"]
     return pd.DataFrame(found, columns=columns).sort_values(["model", "value"], ignore_index=True)
 
 
-def numeric_options(comparison: Comparison) -> list[str]:
-    """Options with several numbers for one model, in the order of their names."""
+def find_numeric_options(comparison: Comparison) -> list[str]:
+    """Return the options with several numbers for one model, in the order of their names."""
     values: dict[str, dict[str, set[float]]] = {}
     for one in comparison.configurations:
         for option, text in one.options.items():
-            value = number(text)
+            value = parse_number(text)
             if value is not None and option not in CHOICES and not option.endswith("seed"):
                 values.setdefault(option, {}).setdefault(one.model, set()).add(value)
     several = [option for option, by in values.items() if max(map(len, by.values())) > 1]
     return sorted(several, key=lambda option: (not option.startswith("model."), option))
 
 
-def by_user(
+def collect_by_user(
     reader: Reader, chosen: Sequence[Configuration], metric: str
 ) -> dict[str, NDArray[np.float64]]:
-    """A per-user metric [U] of each configuration that has it, averaged over its seeds.
+    """Return a per-user metric [U] of each configuration that has it, averaged over its seeds.
 
-    All in the same order, of the users (by raw id) that every run tested.
+    All are in the same order, of the users (by raw id) that every run tested.
     """
     runs: dict[str, list[pd.Series]] = {}
-    for one, _, table in _tables(reader, chosen, "per_user.parquet"):
+    for one, _, table in _read_tables(reader, chosen, "per_user.parquet"):
         if metric in table:
             runs.setdefault(one.mark, []).append(table.set_index("user")[metric])
     if not runs:
@@ -105,13 +107,14 @@ def by_user(
     return {mark: part.mean(1) for mark, part in zip(runs, parts, strict=True) if len(part)}
 
 
-def _tables(
+def _read_tables(
     reader: Reader, chosen: Sequence[Configuration], file: str
 ) -> list[tuple[Configuration, Record, pd.DataFrame]]:
-    """That of every run which has it."""
+    """Return the file's table of every run that has it."""
     every = ((one, run, reader.table(run, file)) for one in chosen for run in one.runs)
     return [(one, run, table) for one, run, table in every if table is not None and len(table)]
 
 
-def _whose(one: Configuration, run: Record) -> dict[str, str]:
+def _identify_run(one: Configuration, run: Record) -> dict[str, str]:
+    """Return the columns that say which run a row is of."""
     return {"configuration": one.mark, "seed": run.params.get("seed", "0")}

@@ -1,0 +1,125 @@
+"""Find every mistake of a configuration that can be found without its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from src.config.build import Component, check, is_kind
+from src.config.compose import Plain, plain
+from src.errors import UserError
+from src.evaluation.catalogue import check_cutoffs, check_monitor, choose_metrics
+from src.models import Fitted, Recommender
+from src.run.lookup import find_checkpoint
+from src.run.options import Options, read_options
+from src.run.parts import build_loss, learns_ratings
+from src.training.checkpoints import make_model, split_model_options
+from src.training.sparse import check_sparse
+
+# Models are tried out at a size that any has room for
+TRIAL_SIZE = 64
+
+
+def check_options(composed: DictConfig | Plain) -> Options:
+    """Return the options of a run, typed, with all that they name found to go together.
+
+    Nothing is opened, downloaded or prepared. Raises UserError for the first mistake.
+    """
+    options = read_options(plain(composed) if isinstance(composed, DictConfig) else composed)
+    _check_data(options)
+    model = _try_model(options)
+    _check_judging(options)
+    if isinstance(model, Fitted):
+        _refuse_gradient_options(options, model)
+    else:
+        _try_training(options, model)
+    if options.protocol.refit:
+        _check_refit(options)
+    _check_pretrained(options)
+    return options
+
+
+def _check_data(options: Options) -> None:
+    data = options.data
+    data.source.build()  # reads nothing yet
+    # a source of the user's own may read from elsewhere
+    local = data.path is not None and "://" not in data.path
+    if local and not Path(str(data.path)).expanduser().exists():
+        raise UserError(f"data.path={data.path}: no such file")
+
+
+def _try_model(options: Options) -> Recommender:
+    """Make the model at a small size: some options are checked in its own code alone."""
+    chosen = options.model.component
+    _, starting = split_model_options(chosen)
+    check(chosen.callable.start_from, starting, "model")  # type: ignore[attr-defined]
+    with torch.random.fork_rng(devices=[]):
+        return make_model(chosen, TRIAL_SIZE, TRIAL_SIZE)
+
+
+def _check_judging(options: Options) -> None:
+    protocol, rated = options.protocol, learns_ratings(options)
+    metrics = choose_metrics(options.metrics)
+    judging = [metric for metric in metrics if rated or metric.basis != "ratings"]
+    part = "val" if protocol.validation else "test"
+    check_monitor(protocol.monitor, part, judging, options.ks)
+    candidates = options.data.options.candidates
+    if isinstance(candidates, int):
+        check_cutoffs(options.ks, 1 + candidates)
+
+
+def _try_training(options: Options, model: Recommender) -> None:
+    """Make loss, optimizer and schedule, for what only their own code finds."""
+    for chosen in (options.loss, options.optimizer):
+        if not chosen:
+            raise UserError(f"{chosen.group}=none: {options.model.name} is trained by gradients")
+    build_loss(options.loss, model.n_items)
+    make_optimizer, scheduler = options.optimizer.bind(), options.scheduler
+    make_scheduler = scheduler.bind() if scheduler else None
+    try:
+        optimizer = make_optimizer([nn.Parameter(torch.zeros(1))])
+        if make_scheduler is not None:
+            make_scheduler(optimizer)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise UserError(f"optimizer or scheduler: {error}") from error
+    check_sparse(model, optimizer)
+
+
+def _refuse_gradient_options(options: Options, model: Fitted) -> None:
+    """Refuse options that only training by gradients uses."""
+    chosen = [part.group for part in (options.optimizer, options.scheduler) if part]
+    if options.loss and not (model.rates and learns_ratings(options)):
+        chosen.append("loss")
+    given = {"l2": options.l2, "gradient_clip": options.gradient_clip}
+    chosen += [name for name, value in given.items() if value]
+    if chosen:
+        raise UserError(
+            f"{options.model.name} is fitted without gradients and makes no use of "
+            f"{', '.join(chosen)}: leave that out"
+        )
+
+
+def _check_refit(options: Options) -> None:
+    """Refuse what can't be trained again with validation as part of it."""
+    if not options.protocol.validation:
+        raise UserError("protocol.refit=true: this protocol has no validation part to train on")
+    if options.scheduler.is_a(ReduceLROnPlateau):
+        raise UserError(
+            "protocol.refit=true can't repeat scheduler=plateau, which needs validation"
+        )
+
+
+def _check_pretrained(options: Options) -> None:
+    given = options.model.pretrained
+    if given:
+        kind = options.model.component.callable
+        if is_kind(kind, Recommender) and kind.start_from is Recommender.start_from:  # type: ignore[attr-defined]
+            raise UserError(f"{options.model.name} can't start from trained models: leave them out")
+    for reference in given.values():
+        file = find_checkpoint(reference, options.tracking)
+        if not file.is_file():
+            raise UserError(f"no checkpoint at {file}")

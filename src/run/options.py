@@ -1,0 +1,143 @@
+"""The typed options of a run, read once at the door from a composed configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Lt
+
+from src.config.build import Component, check, read
+from src.config.compose import Plain
+from src.data.data_options import DataOptions
+from src.training.trainer_options import TrainerOptions
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where interactions come from, and what is made of them."""
+
+    name: str
+    source: Component
+    cache: Path
+    path: str | None
+    """A file or folder of the user's own, which the source reads."""
+    options: DataOptions
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model it is, and what it starts from."""
+
+    name: str
+    component: Component
+    """Its class, with options for making it and for `Recommender.start_from`."""
+    pretrained: Mapping[str, str]
+    """References of trained runs, by what they are to the model: {"gmf": RUN, "mlp": RUN}."""
+
+
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """How epochs are chosen and what test is ranked among; explained in conf/protocol."""
+
+    name: str
+    validation: bool
+    monitor: str
+    """The metric that chooses the epoch: "val/ndcg@10"."""
+    refit: bool = False
+    full_ranking: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything a run chooses, its values checked one by one."""
+
+    plain: Plain = field(repr=False)
+    """The configuration as it was composed, for records and keys."""
+    seed: int
+    data: Data
+    model: Model
+    loss: Component
+    optimizer: Component
+    scheduler: Component
+    trainer: TrainerOptions
+    protocol: ProtocolOptions
+    tracking: Mapping[str, Any]
+    """What src.tracking opens; `name` says which."""
+    ks: list[int]
+    """Cutoffs, ascending, 10 always among them: epochs are chosen and runs compared by it."""
+    metrics: list[str]
+    """Dotted paths of metrics of the user's own."""
+    l2: float
+    gradient_clip: float | None
+
+    @property
+    def title(self) -> str:
+        """What the run is, for people: "neumf on ml-1m"."""
+        return f"{self.model.name} on {self.data.name}"
+
+    def for_refit(self, epochs: int) -> Options:
+        """Return the same for training again, exactly so many epochs."""
+        return replace(self, trainer=replace(self.trainer, max_epochs=epochs))
+
+
+def read_options(plain: Plain) -> Options:
+    """Read a composed configuration: every name, type and range, group by group.
+
+    Raises UserError that names the first option that is mistaken.
+    """
+    whole = _check_whole(plain)
+    protocol = read(ProtocolOptions, plain["protocol"], "protocol")
+    return Options(
+        plain=plain,
+        seed=whole["seed"],
+        data=_read_data(plain["data"]),
+        model=_read_model(plain["model"]),
+        loss=Component.read(plain["loss"], "loss"),
+        optimizer=Component.read(plain["optimizer"], "optimizer"),
+        scheduler=Component.read(plain["scheduler"], "scheduler"),
+        trainer=read(TrainerOptions, plain["trainer"], "trainer"),
+        protocol=protocol,
+        tracking=plain["tracking"],
+        ks=sorted({*whole["ks"], 10}),
+        metrics=whole["metrics"],
+        l2=whole["l2"],
+        gradient_clip=whole["gradient_clip"],
+    )
+
+
+def _check_whole(plain: Plain) -> dict[str, Any]:
+    """Return the options that belong to no group, checked; older runs lack some of them."""
+
+    def whole(
+        seed: Annotated[int, Ge(0), Lt(2**32)],
+        ks: list[Annotated[int, Ge(1)]],
+        metrics: list[str],
+        l2: Annotated[float, Ge(0)],
+        gradient_clip: Annotated[float, Gt(0)] | None,
+    ) -> None: ...
+
+    own = {key: plain[key] for key in ("seed", "ks", "l2", "gradient_clip")}
+    return check(whole, {**own, "metrics": plain.get("metrics", [])}, "")
+
+
+def _read_data(node: Mapping[str, Any]) -> Data:
+    # root and path are for the source, which has taken them by interpolation
+    apart = ("name", "source", "cache", "root", "path")
+    own = {key: value for key, value in node.items() if key not in apart}
+    return Data(
+        name=node["name"],
+        source=Component.read(node["source"], "data.source"),
+        cache=Path(node["cache"]),
+        path=node.get("path"),
+        options=read(DataOptions, own, "data"),
+    )
+
+
+def _read_model(node: Mapping[str, Any]) -> Model:
+    given = node.get("pretrained") or {}
+    pretrained = {part: str(run) for part, run in given.items() if run is not None}
+    own = {key: value for key, value in node.items() if key not in ("name", "pretrained")}
+    return Model(node["name"], Component.read(own, "model"), pretrained)

@@ -1,0 +1,29 @@
+"""What a run's options say of how it learns, and its loss made from them."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+from src.config.build import Component, check
+from src.run.options import Options
+from src.training.losses import is_rating_loss
+
+
+def learns_ratings(options: Options) -> bool:
+    """Tell whether ratings are to be predicted: whether the loss is one on ratings."""
+    return bool(options.loss) and is_rating_loss(options.loss.callable)
+
+
+def build_loss(chosen: Component, n_items: int) -> Any:
+    """Make the loss; a class is called for it, a plain function is the loss itself.
+
+    One whose signature asks for `n_items` is given how many items there are. Raises UserError for
+    options that it does not have.
+    """
+    target = chosen.callable
+    options = check(target, chosen.options, chosen.group)
+    if "n_items" in inspect.signature(target).parameters:
+        options["n_items"] = n_items
+    return target(**options) if inspect.isclass(target) else partial(target, **options)
