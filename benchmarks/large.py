@@ -17,7 +17,7 @@ from benchmarks.measure import seconds
 from benchmarks.parts import compose, make
 from src.data.stream import Batch, TrainingStream
 from src.data.targets import CandidateTargets
-from src.run.assembly import make_datamodule
+from src.run.assembly import make_data
 from src.training.module import RecommenderModule
 
 
@@ -25,7 +25,7 @@ def main(max_calls: int, options: list[str]) -> None:
     """Trains `max_calls` calls of one epoch and prints what was measured, as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         composed = compose(*options, "trainer.max_epochs=1")
-        preparing = seconds(make_datamodule(composed).prepare_data)
+        preparing = seconds(make_data(composed).prepare_data)
         trainer, module, data = make(composed, Path(folder))
 
         whole = TrainingStream.__iter__

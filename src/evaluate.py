@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src import cli
 from src.config.startup import importing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from omegaconf import DictConfig
+
+    from src.config.compose import Plain
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Scores the run's best checkpoint on test, against the run's candidates or others."""
+    """Score the run's best checkpoint on test, against the run's candidates or others."""
     with importing():
-        from pathlib import Path
-
-        from hydra.core.hydra_config import HydraConfig
-        from omegaconf import OmegaConf
-
-        from src.config.build import check
-        from src.run import assembly, experiment
+        from src.run.assembly import assemble
+        from src.run.experiment import test, write_metrics
         from src.run.lookup import BEST, find_run
+        from src.run.options import read_options
         from src.run.summary import print_results
-        from src.training.checkpoints import load_model
-        from src.training.trainer import make_trainer
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    run = find_run(str(cfg.run), cfg.tracking)
-    options: assembly.Options = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[assignment]
-    for key, value in cfg.data.items():
-        if value is not None:
-            options["data"][key] = value
-            if key in options["data"]["source"]:
-                options["data"]["source"][key] = value
-    monitor = options["protocol"]["monitor"]
-    trainer = make_trainer(folder, monitor, None, **check(make_trainer, cfg.trainer, "trainer"))
-    data = assembly.make_datamodule(options)
-    model = load_model(run / BEST, data.prepared.n_users, data.prepared.n_items)
-    module = assembly.make_module(options, model, data)
-    metrics = experiment.test(trainer, module, data, folder, checkpoint=None)
-    experiment.write_metrics(folder, metrics)
+    folder, run = cli.output_folder(), find_run(str(cfg.run), cfg.tracking)
+    options = read_options(_change(_read_config(run), cfg.data, cfg.trainer))
+    made = assemble(options, folder, weights=run / BEST)
+    metrics = test(made, folder, checkpoint=None)
+    write_metrics(folder, metrics)
     print_results(options, metrics, folder, location=None)
+
+
+def _read_config(run: Path) -> Plain:
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[return-value]
+
+
+def _change(options: Plain, data: Mapping[str, Any], trainer: Mapping[str, Any]) -> Plain:
+    """Return a run's options with other data options, where given, and this command's trainer."""
+    given = {key: value for key, value in data.items() if value is not None}
+    source = {key: value for key, value in given.items() if key in options["data"]["source"]}
+    changed = {**options["data"], **given, "source": {**options["data"]["source"], **source}}
+    return {**options, "data": changed, "trainer": dict(trainer)}
 
 
 def main() -> None:

@@ -86,7 +86,8 @@ def _own_options(cfg: DictConfig) -> dict[str, Any]:
 def _record(plan: Plan, study: Study) -> Iterator[str | None]:
     """The search's own record, by its id in MLflow; sums the search up however it ends."""
     from src.config import compose
-    from src.run.provenance import code_version, git_commit
+    from src.run.code_identity import code_version
+    from src.run.provenance import git_commit
     from src.tracking import open_tracker
     from src.tuning.conclusion import conclude
 
@@ -106,7 +107,7 @@ def _record(plan: Plan, study: Study) -> Iterator[str | None]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "src.tune",
     }
-    with open_tracker(tracking, tags, continuing=found_by) as tracker:
+    with open_tracker(tracking, tags, study.folder, continuing=found_by) as tracker:
         tracker.log_params(plan.about)
         try:
             yield tracker.run_id

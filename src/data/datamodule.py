@@ -12,8 +12,8 @@ import pytorch_lightning as pl
 import torch
 
 from src.config.paths import OUTPUTS
-from src.data.interactions import Interactions
 from src.data.data_options import DataOptions
+from src.data.interactions import Interactions
 from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
 from src.data.sources.source import Source

@@ -87,7 +87,11 @@ class NCF(Embedded):
         of_rows = rows.new_empty(rows.shape)
         of_user, of_item = of_rows.split_with_sizes([n_users, n_pairs])
         for (branch, read), layers, gradient, (_, written) in zip(
-            by_branch, outputs, of_features, self._split_by_branch(Rows(of_user, of_item)), strict=True
+            by_branch,
+            outputs,
+            of_features,
+            self._split_by_branch(Rows(of_user, of_item)),
+            strict=True,
         ):
             branch.backward(gradient, read, layers, written)
         if l2:

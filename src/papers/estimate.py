@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 from src.config.compose import Plain, plain
 from src.reporting.wording import counted, duration
 from src.run.pretraining import take_stages
-from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
+from src.sweeping.identity import fingerprint_of, key_of
+from src.sweeping.jobs import read_metrics
 from src.sweeping.plan import Job
 
 # A hundred finished runs have a hundred such files: libyaml reads them ten times faster
@@ -91,7 +92,7 @@ def read_seconds(folders: Iterable[Path]) -> dict[str, list[float]]:
     seconds = defaultdict(list)
     for folder in folders:
         for file in sorted(folder.glob("*/config.yaml")):
-            metrics = metrics_of(file.parent)
+            metrics = read_metrics(file.parent)
             if metrics is not None:
                 options = yaml.load(file.read_text(), LOADER)
                 trained = metrics["fit/seconds"] + metrics.get("refit/seconds", 0.0)
@@ -109,7 +110,7 @@ def _list_work(job: Job) -> dict[Path, Plain]:
     for name, stage in take_stages(cfg).items():
         options = plain(stage)
         folder = _find_folder(options, job.folder.parent)
-        if metrics_of(folder) is None:
+        if read_metrics(folder) is None:
             work[folder] = options
         cfg.model.pretrained[name] = str(folder)
     return {**work, job.folder: plain(cfg)}

@@ -16,7 +16,8 @@ from src.errors import UserError, did_you_mean
 from src.papers.exhibits import EXHIBITS, LEAVE_ONE_OUT, PAPER, PROTOCOL_LABELS, Exhibit
 from src.papers.published import PINTEREST
 from src.reporting.output_file import output_file
-from src.run.assembly import make_datamodule
+from src.run.assembly import make_data
+from src.run.options import read_options
 
 BOTH = "both"
 
@@ -162,7 +163,7 @@ def _prepare_data(request: PaperRequest) -> list[str]:
                 print(f"{data} is left out: its files are not in {folder}", flush=True)
                 continue
         # a mistake comes out here, once
-        _ = make_datamodule(_compose_data(data, request.options, ("data.",))).prepared
+        _ = make_data(read_options(_compose_data(data, request.options, ("data.",)))).prepared
         there.append(data)
     return there
 

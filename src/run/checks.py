@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from src.config.build import Component, check, is_kind
+from src.config.build import check, is_kind
 from src.config.compose import Plain, plain
 from src.errors import UserError
 from src.evaluation.catalogue import check_cutoffs, check_monitor, choose_metrics

@@ -173,5 +173,3 @@ def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
     unfinished = folder / ".metrics.json"
     unfinished.write_text(json.dumps(metrics, indent=2) + "\n")
     unfinished.replace(folder / "metrics.json")
-
-

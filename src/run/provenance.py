@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,12 +14,9 @@ from hydra.types import RunMode
 
 from src.config.compose import Plain
 from src.config.paths import CONF
+from src.run.code_identity import code_version
 
 CODE = CONF.parent
-SOURCE = CODE / "src"
-
-# What a run's results depend on; how they are recorded, compared and drawn changes none
-DECISIVE = ("config/build.py", "data", "evaluation", "models", "run", "training")
 
 
 def tags_of(options: Plain, folder: Path) -> dict[str, str]:
@@ -34,7 +29,7 @@ def tags_of(options: Plain, folder: Path) -> dict[str, str]:
         "protocol": options["protocol"]["name"],
         "seed": str(options["seed"]),
         "output_folder": str(folder.resolve()),
-        "overrides": " ".join(_own(hydra.overrides.task)),
+        "overrides": " ".join(_without_sweep(hydra.overrides.task)),
         "git_commit": commit,
         "code_version": code_version(),
         "machine": machine(),
@@ -49,25 +44,13 @@ def tags_of(options: Plain, folder: Path) -> dict[str, str]:
     return tags
 
 
-def _own(overrides: Sequence[str]) -> list[str]:
-    """Without what a sweep tells its jobs."""
+def _without_sweep(overrides: Sequence[str]) -> list[str]:
+    """Return the words of a command line without what a sweep tells its jobs."""
     return [word for word in overrides if not word.startswith(("sweep.", "tracking."))]
 
 
-@cache
-def code_version() -> str:
-    """Digest of the code that decides a run's results, committed or not."""
-    digest = hashlib.sha256()
-    for part in DECISIVE:
-        path = SOURCE / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{file.relative_to(SOURCE).as_posix()}\n".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def git_commit() -> str:
-    """The code's commit, with "-dirty" behind it when files differ; "unknown" outside git."""
+    """Return the code's commit, with "-dirty" behind it where files differ; else "unknown"."""
     # an installed copy may lie within a repository of the user's own
     if not (CODE / ".git").exists():
         return "unknown"
@@ -85,7 +68,7 @@ def git_commit() -> str:
 
 
 def machine() -> str:
-    """Processor, cores and library versions, for the record."""
+    """Name processor, cores and library versions, for the record."""
     cpu = Path("/proc/cpuinfo")
     names = [
         line.split(":")[1].strip()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.evaluation.catalogue import PARTS, label_of
-from src.reporting.wording import describe_candidates, describe_selection
+from src.reporting.wording import candidates, describe_selection
 from src.run.options import Options
 
 SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae")
@@ -21,7 +21,7 @@ def print_results(
     """Print what was measured under which protocol, and where everything lies."""
     protocol = options.protocol
     Console(soft_wrap=True, highlight=False).print(_make_table(options.title, metrics))
-    among = describe_candidates(options.data.options.candidates)
+    among = candidates(options.data.options.candidates)
     selection = describe_selection(protocol.monitor, protocol.refit)
     print(f"protocol {protocol.name}: ranked among {among}; {selection}")
     if "fit/epochs" in metrics:

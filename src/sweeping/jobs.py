@@ -19,7 +19,6 @@ from src.config.compose import Plain, given_words, plain
 from src.errors import UserError
 from src.run import experiment
 from src.run.checks import check_options
-from src.run.options import Options
 from src.run.pretraining import pretrain
 from src.run.provenance import tags_of
 from src.sweeping.identity import fingerprint_of, key_of
@@ -98,7 +97,7 @@ def _recorded_mistakes(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -
 def _run_stage(name: str, stage: DictConfig, jobs: Path) -> Path:
     """Run a pre-training stage as a job of its own, which other jobs and sweeps share."""
     options = check_options(stage)
-    folder = jobs / key_of(options.plain, fingerprint_of(options))
+    folder = jobs / key_of(options.plain, fingerprint_of(options.plain))
     with _alone_in(folder):
         if read_metrics(folder) is None:
             known = tags_of(options.plain, folder).items()

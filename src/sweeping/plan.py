@@ -11,9 +11,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from src.config.compose import Plain
 from src.errors import UserError
-from src.run.assembly import Options
-from src.sweeping.jobs import fingerprint_of, key_of, metrics_of
+from src.sweeping.identity import fingerprint_of, key_of
+from src.sweeping.jobs import read_metrics
 
 NAME = re.compile(r"[\w.+-]+")
 LONGEST_NAME = 80
@@ -27,14 +28,14 @@ class Job:
     """The words of the command line that would run this job alone."""
     swept: dict[str, str]
     """The options of the job in which the sweep's jobs differ."""
-    options: Options
+    options: Plain
     key: str
     folder: Path
 
     @property
     def metrics(self) -> dict[str, float] | None:
         """The metrics of the finished job; None while it is not finished."""
-        return metrics_of(self.folder)
+        return read_metrics(self.folder)
 
     @property
     def wanted(self) -> bool:
@@ -42,7 +43,7 @@ class Job:
         return self.options["sweep"]["rerun"] or self.metrics is None
 
 
-def plan(composed: Sequence[tuple[list[str], Options]]) -> list[Job]:
+def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     """Return the jobs of these words and options, each once; their data are prepared for that."""
     swept = swept_in([words for words, _ in composed])
     fingerprints: dict[str, str | None] = {}

@@ -13,16 +13,17 @@ import pandas as pd
 from hydra.core.utils import JobReturn, JobStatus
 
 from src.errors import UserError
+from src.evaluation.catalogue import lower_is_better, part_of, selected_name
 from src.reporting.wording import duration
-from src.run.provenance import code_version, git_commit
-from src.sweeping.jobs import record, run_name
+from src.run.code_identity import code_version
+from src.run.provenance import git_commit
+from src.sweeping.jobs import name_run, record
 from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, print_summary, table_of
 from src.sweeping.plan import Job
 from src.tracking import open_tracker
 from src.tracking.reading import Reader
 from src.tracking.tracker import flatten
 from src.tracking.views import View
-from src.training.judging import lower_is_better
 
 JOBS = "jobs.csv"
 
@@ -55,7 +56,7 @@ class SweepRecord:
             "output_folder": str(self.folder),
         }
         found_by = {"sweep": name, "kind": "sweep"}
-        self.tracker = open_tracker(self.tracking, about, continuing=found_by)
+        self.tracker = open_tracker(self.tracking, about, self.folder, continuing=found_by)
         if self.tracker.run_id is not None:
             self.for_jobs["sweep.parent"] = self.tracker.run_id
 
@@ -85,7 +86,7 @@ class SweepRecord:
                 record(options, job.folder, {**tags, **mine})
 
     def _child(self, job: Job) -> dict[str, Any]:
-        own = {"run_name": run_name(job.options["model"]["name"], job.swept)}
+        own = {"run_name": name_run(job.options["model"]["name"], job.swept)}
         return {**job.options["tracking"], "experiment": self.tracking["experiment"], **own}
 
     def starting(self, batch: Sequence[Job]) -> None:
@@ -93,7 +94,7 @@ class SweepRecord:
         if len(batch) > 1:
             print(f"{len(batch)} jobs, several at once", flush=True)
             return
-        name = run_name(batch[0].options["model"]["name"], batch[0].swept)
+        name = name_run(batch[0].options["model"]["name"], batch[0].swept)
         words = f"job {self.done + 1} of {self.left}: {name}"
         if self.done:
             each = (time.perf_counter() - self.started) / self.done
@@ -142,12 +143,12 @@ class SweepRecord:
         options = flatten(self.jobs[0].options)
         monitor = options["protocol.monitor"]
         # what is measured every epoch has the selected epoch's value under this name
-        judged = f"{monitor.split('/')[0]}/"
-        metrics = [f"best/{name}" if name.startswith(judged) else name for name in measured]
+        judged = f"{part_of(monitor)}/"
+        metrics = [selected_name(name) if name.startswith(judged) else name for name in measured]
         swept = [name for o in self.jobs[0].swept for name in (o, f"{o}.name") if name in options]
         condition = f'tags.sweep = "{self.name}" and tags.job != ""'
         return View(
-            self.name, condition, swept, metrics, f"best/{monitor}", lower_is_better(monitor)
+            self.name, condition, swept, metrics, selected_name(monitor), lower_is_better(monitor)
         )
 
     def _report(self, run_id: str) -> None:

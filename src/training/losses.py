@@ -92,7 +92,8 @@ class Hinge:
         return (logits[:, 1:] - logits[:, :1] + self.margin).relu().mean()
 
     def gradient(self, logits: Tensor) -> Tensor:
-        return _differentiate_pairs((logits[:, 1:] - logits[:, :1] + self.margin > 0).to(logits.dtype))
+        violating = logits[:, 1:] - logits[:, :1] + self.margin > 0
+        return _differentiate_pairs(violating.to(logits.dtype))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import torch
 from annotated_types import Ge, Gt
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.config.build import check
@@ -38,7 +38,7 @@ class RecommenderModule(Judge):
         self,
         model: Recommender,
         loss: Loss | RatingLoss,
-        optimizer: Factory | type[torch.optim.Optimizer] = Adam,
+        optimizer: Factory | type[Adam] = Adam,
         scheduler: Factory | None = None,
         *,
         l2: Annotated[float, Ge(0)] = 0.0,

@@ -95,7 +95,7 @@ def build_callbacks(options: TrainerOptions) -> list[pl.Callback]:
 
 
 def check_more(more: Mapping[str, Any], taken: Container[str] = ()) -> None:
-    """Raise UserError for further options that the Trainer doesn't have, or that are ours to set."""
+    """Refuse further options that the Trainer doesn't have, or that are ours to set."""
     known = inspect.signature(pl.Trainer).parameters
     for name in more:
         if name in INSTEAD:

@@ -11,15 +11,22 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from src.config.build import check
-from src.config.compose import choices_of, compose, given_words, group_choices, parse_option, plain
+from src.config.compose import (
+    Plain,
+    choices_of,
+    compose,
+    given_words,
+    group_choices,
+    parse_option,
+    plain,
+)
 from src.errors import UserError, did_you_mean
-from src.run.assembly import Options, make_datamodule
-from src.sweeping.jobs import decisive
+from src.evaluation.catalogue import lower_is_better
+from src.run.assembly import make_data
+from src.run.options import read_options
+from src.sweeping.identity import code_of, decisive
 from src.sweeping.plan import check_name
 from src.tracking.tracker import flatten
-from src.training.judging import lower_is_better
-from src.training.trainer import make_trainer
 from src.tuning.space import Space, check_names, read_space, split_fixed
 
 # The options that src.train has not
@@ -33,7 +40,7 @@ class Plan:
     name: str
     words: list[str]
     """The command line of training, before anything is searched."""
-    options: Options
+    options: Plain
     """What they compose."""
     space: Space
     fixed: list[str]
@@ -63,8 +70,8 @@ def make_plan(cfg: DictConfig) -> Plan:
     Raises UserError for a search that sees test, has nothing to search, or names what is no option.
     """
     words = [word for word in given_words() if _option(word) not in OWN]
-    options: Options = plain(compose(words))
-    check(make_trainer, options["trainer"], "trainer")
+    options: Plain = plain(compose(words))
+    read_options(options)
     _refuse_test(options)
     space, fixed = _space(cfg, options, [parse_option(word) for word in words])
     about = {**_about(options, space), "sampler_seed": cfg.sampler_seed}
@@ -79,7 +86,7 @@ def _option(word: str) -> str:
     return parse_option(word).split(".")[0]
 
 
-def _refuse_test(options: Options) -> None:
+def _refuse_test(options: Plain) -> None:
     """A search must not look at test, nor train anew what each trial starts from."""
     protocol = options["protocol"]
     if not protocol["validation"]:
@@ -94,7 +101,7 @@ def _refuse_test(options: Options) -> None:
         )
 
 
-def _space(cfg: DictConfig, options: Options, given: Sequence[str]) -> tuple[Space, list[str]]:
+def _space(cfg: DictConfig, options: Plain, given: Sequence[str]) -> tuple[Space, list[str]]:
     model = options["model"]["name"]
     if "search" not in cfg:
         choice = HydraConfig.get().runtime.choices["search"]
@@ -111,13 +118,13 @@ def _space(cfg: DictConfig, options: Options, given: Sequence[str]) -> tuple[Spa
     return left, fixed
 
 
-def _about(options: Options, space: Space) -> dict[str, Any]:
-    fingerprint = make_datamodule(options).prepared.fingerprint
+def _about(options: Plain, space: Space) -> dict[str, Any]:
+    fingerprint = make_data(read_options(options)).prepared.fingerprint
     # workers share the cores
     trainer = {key: value for key, value in options["trainer"].items() if key != "threads"}
     kept = {**decisive(options), "trainer": trainer}
     about = {name: value for name, value in flatten(kept).items() if name not in space}
-    about["data_fingerprint"] = fingerprint
+    about |= {"data_fingerprint": fingerprint, **code_of(options)}
     about |= {f"search.{name}": asdict(searched) for name, searched in space.items()}
     # as the study's database gives it back
     return json.loads(json.dumps(about))

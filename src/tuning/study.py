@@ -18,7 +18,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from src.errors import UserError
-from src.training.judging import lower_is_better
+from src.evaluation.catalogue import lower_is_better
 from src.tuning.outcome import Outcome
 from src.tuning.search_plan import Plan
 from src.tuning.space import Space

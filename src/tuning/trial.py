@@ -12,9 +12,10 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from optuna.trial import Trial
 
-from src.config.compose import compose
+from src.config.compose import compose, plain
 from src.errors import UserError
 from src.run import experiment
+from src.run.checks import check_options
 from src.run.provenance import tags_of
 from src.tuning.outcome import Outcome
 from src.tuning.pruning import Pruning
@@ -38,7 +39,7 @@ def run_trial(
     if "run_name" in cfg.tracking:
         OmegaConf.update(cfg, "tracking.run_name", f"trial {trial.number}")
     tags = {
-        **tags_of(cfg, folder),
+        **tags_of(plain(cfg), folder),
         "overrides": " ".join(words),
         "mlflow.source.name": "src.tune",
         "sweep": plan.name,
@@ -50,7 +51,8 @@ def run_trial(
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     with _into(folder / LOG):
-        value = experiment.run(cfg, folder, tags, callbacks=[pruning], testing=False)
+        options = check_options(cfg)
+        value = experiment.run(options, folder, tags, callbacks=[pruning], testing=False)
     if math.isnan(value):
         raise UserError(f"{plan.metric} is not a number")
     return Outcome(value, pruning.pruned, pruning.epochs, time.perf_counter() - started)

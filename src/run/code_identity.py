@@ -1,0 +1,135 @@
+"""What identifies the code that computes a run's results: its syntax, without docstrings."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from src.config.compose import Plain
+from src.config.paths import SOURCE
+
+LENGTH = 12
+
+# What a run's results depend on; how they are recorded, compared and drawn changes none
+DECISIVE = (
+    "config/build.py",
+    "data",
+    "evaluation",
+    "models",
+    "run/assembly.py",
+    "run/experiment.py",
+    "run/options.py",
+    "run/parts.py",
+    "run/pretraining.py",
+    "training",
+)
+OURS = "src."
+
+
+@cache
+def code_version() -> str:
+    """Return the digest of our code that decides a run's results, committed or not.
+
+    Comments, docstrings and formatting don't count.
+    """
+    paths = [SOURCE / part for part in DECISIVE]
+    files = [f for p in paths for f in (sorted(p.rglob("*.py")) if p.is_dir() else [p])]
+    return _digest((file.relative_to(SOURCE).as_posix(), file) for file in files)
+
+
+def own_code_version(options: Plain) -> str | None:
+    """Return the digest of the modules that are not ours and that the options name; None of none.
+
+    With those that they import from their own folder.
+    """
+    modules = sorted({path.rpartition(".")[0] for path in _named_paths(options)})
+    found: dict[str, Path] = {}
+    for module in modules:
+        if module and not module.startswith(OURS):
+            _collect(module, found)
+    return _digest(sorted(found.items())) if found else None
+
+
+def _named_paths(node: Any) -> Iterator[str]:
+    """Yield every dotted path by which a configuration names code."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "_target_" and isinstance(value, str):
+                yield value
+            elif key == "metrics" and isinstance(value, list):
+                yield from map(str, value)
+            else:
+                yield from _named_paths(value)
+    elif isinstance(node, list):
+        for entry in node:
+            yield from _named_paths(entry)
+
+
+def _collect(module: str, found: dict[str, Path]) -> None:
+    """Add the module's file, and those of modules in its folder that it imports."""
+    file = _locate_source(module)
+    if file is None or module in found:
+        return
+    found[module] = file
+    if "site-packages" in file.parts:
+        return  # an installed package is what its files were built to be
+    for imported in _list_imports(file, module):
+        other = _locate_source(imported)
+        if other is not None and file.parent in other.parents:
+            _collect(imported, found)
+
+
+def _locate_source(module: str) -> Path | None:
+    """Return a module's Python file; None if it has none or can't be found."""
+    try:
+        spec: ModuleSpec | None = find_spec(module)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin).resolve()
+
+
+def _list_imports(file: Path, module: str) -> list[str]:
+    """Return the modules that a file imports, by their absolute names."""
+    package = module.rpartition(".")[0]
+    names = []
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            parts = [*(above if node.level else []), *([node.module] if node.module else [])]
+            base = ".".join(filter(None, parts))
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name]
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    digest = hashlib.sha256()
+    for name, file in files:
+        digest.update(f"{name}\n{_strip(file.read_bytes())}\n".encode())
+    return digest.hexdigest()[:LENGTH]
+
+
+def _strip(source: bytes) -> str:
+    """Return the syntax tree of a file as text, without docstrings and places."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_bare_text(one)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_bare_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is a text alone: a docstring, of an attribute too."""
+    return isinstance(statement, ast.Expr) and (
+        isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+    )

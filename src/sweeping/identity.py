@@ -1,0 +1,46 @@
+"""What a job is known by: a digest of its options, its data and the code that computes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from src.config.compose import Plain
+from src.errors import UserError
+from src.run.assembly import make_data
+from src.run.code_identity import code_version, own_code_version
+from src.run.options import read_options
+
+KEY_LENGTH = 16
+# Groups of options that say how runs are recorded, and change none
+RECORDING = ("tracking", "sweep")
+
+
+def fingerprint_of(options: Plain) -> str | None:
+    """Return the fingerprint of the data, prepared on the way; None when options are mistaken."""
+    try:
+        return make_data(read_options(options)).prepared.fingerprint
+    except (UserError, OSError):
+        return None  # the run itself will say why
+
+
+def decisive(options: Plain) -> Plain:
+    """Return those of a run's options that may change its results.
+
+    Where things lie does not, and what lies there is in the data's fingerprint.
+    """
+    data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
+    data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
+    return {k: v for k, v in options.items() if k not in RECORDING} | {"data": data}
+
+
+def code_of(options: Plain) -> dict[str, str]:
+    """Return digests of the code that computes a run with these options: ours, and the user's."""
+    own = own_code_version({key: options[key] for key in options if key not in RECORDING})
+    return {"code": code_version(), **({} if own is None else {"own_code": own})}
+
+
+def key_of(options: Plain, fingerprint: str | None) -> str:
+    """Return the digest of all that decides a run's results: options, data and code."""
+    key = {**decisive(options), "fingerprint": fingerprint, **code_of(options)}
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
