@@ -79,7 +79,10 @@ def make_record(key: str, hr: float, ndcg: float, seed: int = 0, **tags: str) ->
 
 
 def make_runs(*records: Record, **ranks: Sequence[int]) -> RecordedRuns:
-    """Return these runs with files: of the `ranks` by job key, else of 100 users, half with a hit."""
+    """Return these runs with their files.
+
+    `ranks` of the targets by job key; without them 100 users, every other one with a hit.
+    """
     shelf = Shelf({r.run_id: make_files(ranks.get(r.tags["job"], [1, 20] * 50)) for r in records})
     return RecordedRuns({r.tags["job"]: (shelf, r) for r in records})
 
