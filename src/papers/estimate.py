@@ -19,15 +19,16 @@ from src.sweeping.identity import fingerprint_of, key_of
 from src.sweeping.jobs import read_metrics
 from src.sweeping.plan import Job
 
-# A hundred finished runs have a hundred such files: libyaml reads them ten times faster
+# Of many runs there are many files: libyaml reads them ten times faster than Python
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many runs are missing, and how long those of known kinds will take."""
+    """The number of missing runs, and the seconds that those of known kinds will take."""
 
     there: int
+    """Finished runs."""
     timed: int
     """Missing runs of kinds that have run here before."""
     untimed: int
@@ -79,12 +80,13 @@ def name_kind(options: Plain) -> str:
     Its seed and the number of threads don't count, nor which runs a pre-trained model starts from.
     """
     model = dict(options["model"])
-    starts: Mapping[str, str | None] = model.pop("pretrained", None) or {}
-    pretrained = sorted(name for name, run in starts.items() if run is not None)
+    starts = model.get("pretrained")
+    if isinstance(starts, Mapping):  # models of the user's own may call something else so
+        model["pretrained"] = sorted(name for name, run in starts.items() if run is not None)
     data = [options["data"].get(option) for option in ("name", "batch_size", "negatives")]
     trainer = {name: value for name, value in options["trainer"].items() if name != "threads"}
     others = [options.get(group) for group in ("loss", "optimizer", "protocol")]
-    return json.dumps([model, pretrained, data, trainer, *others], sort_keys=True)
+    return json.dumps([model, data, trainer, *others], sort_keys=True)
 
 
 def read_seconds(folders: Iterable[Path]) -> dict[str, list[float]]:

@@ -36,7 +36,7 @@ class SeedRuns:
 
     @property
     def missing(self) -> int:
-        """How many runs are not finished."""
+        """The number of runs that are not finished."""
         return self.wanted - len(self.records)
 
 
@@ -73,7 +73,7 @@ class ExhibitResult:
 
     @property
     def missing(self) -> int:
-        """How many runs are not finished."""
+        """The number of runs that are not finished."""
         return sum(runs.missing for runs in self._all_runs)
 
     def list_runs(self, protocol: str) -> list[SeedRuns]:
@@ -141,7 +141,7 @@ def collect_result(
         )
         for key in [*keys, *(key for key in jobs if key not in published)]
     ]
-    return ExhibitResult(exhibit, data, request.protocols_of(exhibit), rows)
+    return ExhibitResult(exhibit, data, request.list_protocols(exhibit), rows)
 
 
 def _group_jobs(exhibit: Exhibit, sweeps: Iterable[Sweep]) -> dict[RowKey, dict[str, list[Job]]]:

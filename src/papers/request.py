@@ -75,7 +75,7 @@ class PaperRequest:
         name = revisits if self.revisits_only else "Neural Collaborative Filtering"
         return f"{name}, made again{' (quick)' * self.quick}"
 
-    def protocols_of(self, exhibit: Exhibit) -> Sequence[str]:
+    def list_protocols(self, exhibit: Exhibit) -> Sequence[str]:
         """Return the protocols in which the exhibit is made.
 
         The tuned experiments of the revisits choose on validation and fit again with it, and know
@@ -84,8 +84,9 @@ class PaperRequest:
         return (LEAVE_ONE_OUT,) if exhibit.revisit else self.protocols
 
     def __str__(self) -> str:
+        """Return what is asked for in words: "table2 on ncf-ml-1m, leave-one-out, quick"."""
         names = ", ".join(exhibit.name for exhibit in self.exhibits)
-        every = (name for exhibit in self.exhibits for name in self.protocols_of(exhibit))
+        every = (name for exhibit in self.exhibits for name in self.list_protocols(exhibit))
         protocols = " and ".join(dict.fromkeys(every))
         options = f"; with {' '.join(self.options)}" if self.options else ""
         return f"{names} on {', '.join(self.data)}, {protocols}{', quick' * self.quick}{options}"

@@ -34,7 +34,7 @@ def _is_complete(sweep: Sweep) -> bool:
 
 
 def _choose_launcher(workers: int) -> list[str]:
-    """Return the words that run so many jobs at once."""
+    """Return the words of the launcher that runs so many jobs at once."""
     if workers == 1:
         return []
     return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]

@@ -45,7 +45,7 @@ def list_sweeps(exhibit: Exhibit, request: PaperRequest) -> list[Sweep]:
     return [
         _plan_sweep(name, data, protocol, words, request)
         for data in request.data
-        for protocol in request.protocols_of(exhibit)
+        for protocol in request.list_protocols(exhibit)
         for name, words in (
             _list_tuned_grids(exhibit, request)
             if exhibit.revisit

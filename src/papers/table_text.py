@@ -119,6 +119,7 @@ class ComparedNumber:
     difference: Difference
 
     def __str__(self) -> str:
+        """Return the number in words: its exhibit, data, row, protocol and difference."""
         exhibit, names = self.result.exhibit, label_row(self.result, self.row)
         parts = [
             part if name in ("system", "model") else f"{name} {part}"

@@ -88,6 +88,7 @@ def test_it_does_not_matter_from_which_runs_a_model_starts() -> None:
     )
     assert name_kind(one) == name_kind(other)
     assert name_kind(one) != name_kind(NEUMF)
+    assert name_kind(change(GMF, "model", pretrained="words.txt")) != name_kind(GMF)
 
 
 def test_seconds_of_recorded_runs(tmp_path: Path) -> None:

@@ -139,8 +139,8 @@ def test_every_file_says_what_it_makes(file: str) -> None:
 def test_protocols() -> None:
     both = [EXHIBITS["table2"], EXHIBITS["dacrema2021"]]
     request = PaperRequest(both, ["ncf-ml-1m"], ["ncf2017"], models=["ease"])
-    assert request.protocols_of(EXHIBITS["table2"]) == ["ncf2017"]
-    assert request.protocols_of(EXHIBITS["dacrema2021"]) == ("leave-one-out",)
+    assert request.list_protocols(EXHIBITS["table2"]) == ["ncf2017"]
+    assert request.list_protocols(EXHIBITS["dacrema2021"]) == ("leave-one-out",)
     for quick, patience in ((False, None), (True, 3)):
         words = ["experiment=paper/figure6", "seed=0", "protocol=ncf2017"]
         words += ["experiment/paper/system=quick/gmf"] if quick else ["trainer.patience=null"]
@@ -154,6 +154,7 @@ def test_protocols() -> None:
 def sweeps_with(
     tmp_path: Path, exhibit: str, *options: str, models: Sequence[str] = ()
 ) -> list[Sweep]:
+    """Return the exhibit's sweeps on a little data, with these options."""
     words = (*TINY, f"data.cache={tmp_path}", *options)
     request = PaperRequest(
         [EXHIBITS[exhibit]], ["synthetic"], ["leave-one-out"], models=models, options=words
