@@ -281,6 +281,6 @@ def test_a_bug_is_no_mistake(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object) -> Finished:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("src.run.experiment.make_datamodule", broken)
+    monkeypatch.setattr("src.run.assembly.make_data", broken)
     with pytest.raises(ZeroDivisionError):
         call(*SMALL_DATA, *UNTRACKED)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import numpy as np
 import pytest
 import yaml
 
+from src.config.build import Component
 from src.config.paths import CONF
-from src.training.checkpoints import make_model
+from src.training.checkpoints import make_model, split_model_options
 from tests.commands import MODELS, ONE_THREAD, SMALL_DATA, Finished
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ def test_every_option_in_a_model_s_file_reaches_the_model(name: str) -> None:
     given = [key for key in options if key not in ("name", "_target_", "pretrained", "defaults")]
     if "pretrained" in options:
         given.remove("alpha")  # of the fusion
-    with mock.patch("src.training.checkpoints.build") as build:
-        make_model(options, 3, 4)
-    assert set(given) == set(build.call_args.args[0]) - {"_target_"}
+    own, starting = split_model_options(Component.read(options, "model"))
+    assert set(given) == set(own.options)
+    assert set(starting) == ({"alpha"} if "pretrained" in options else set())
+    assert make_model(own, 3, 4).n_users == 3
 
 
 @pytest.mark.parametrize("words", ["model=mf loss=mse", "model=svdpp", "model=nmf loss=mse"])

@@ -44,7 +44,7 @@ class ResumingSweeper(BasicSweeper):
         assert self.config is not None
         assert self.launcher is not None
         # a sweep's own configuration is not set by Hydra, and says what folders to search
-        HydraConfig.instance().set_config(self.config)
+        HydraConfig.instance().set_config(self.config.copy())
         combinations = grid(arguments, self.params)
         swept, name = swept_in(combinations), name_of(self.config, combinations)
         of_sweep = [f"sweep.name={name}", f"sweep.swept=[{','.join(swept)}]"]

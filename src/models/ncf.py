@@ -139,6 +139,8 @@ class MLP(NCF):
 class NeuMF(NCF):
     """Neural matrix factorization: GMF and MLP, each with its own embeddings (section 3.4)."""
 
+    parts = ("gmf", "mlp")
+
     def __init__(
         self,
         n_users: int,
@@ -159,8 +161,6 @@ class NeuMF(NCF):
         self, parts: Mapping[str, Recommender], alpha: Annotated[float, Ge(0), Le(1)] = 0.5
     ) -> None:
         """Fuse a trained "gmf", or a "mf" without biases, and a trained "mlp"."""
-        if set(parts) != {"gmf", "mlp"}:
-            raise UserError("model.pretrained needs both gmf and mlp")
         gmf, mlp = parts["gmf"], parts["mlp"]
         if isinstance(gmf, MF):
             gmf = as_gmf(gmf)

@@ -56,6 +56,9 @@ class Recommender(Stored):
     by its own: faster ways to the same scores that it would inherit are put aside.
     """
 
+    parts: tuple[str, ...] = ()
+    """What it can start from: names under `model.pretrained`, all of which `start_from` needs."""
+
     explicit = False
     """Whether `differentiate` is there, which trains small batches faster than autograd."""
 

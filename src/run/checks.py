@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from src.config.build import check, is_kind
+from src.config.build import check
 from src.config.compose import Plain, plain
 from src.errors import UserError
 from src.evaluation.catalogue import check_cutoffs, check_monitor, choose_metrics
@@ -39,7 +39,7 @@ def check_options(composed: DictConfig | Plain) -> Options:
         _try_training(options, model)
     if options.protocol.refit:
         _check_refit(options)
-    _check_pretrained(options)
+    _check_pretrained(options, model)
     return options
 
 
@@ -113,12 +113,15 @@ def _check_refit(options: Options) -> None:
         )
 
 
-def _check_pretrained(options: Options) -> None:
+def _check_pretrained(options: Options, model: Recommender) -> None:
     given = options.model.pretrained
-    if given:
-        kind = options.model.component.callable
-        if is_kind(kind, Recommender) and kind.start_from is Recommender.start_from:  # type: ignore[attr-defined]
-            raise UserError(f"{options.model.name} can't start from trained models: leave them out")
+    if given and not model.parts:
+        raise UserError(
+            f"{options.model.name} can't start from trained models: leave out model.pretrained"
+        )
+    if given and set(given) != set(model.parts):
+        both = "both " * (len(model.parts) == 2)
+        raise UserError(f"model.pretrained needs {both}{' and '.join(model.parts)}")
     for reference in given.values():
         file = find_checkpoint(reference, options.tracking)
         if not file.is_file():

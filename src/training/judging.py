@@ -58,8 +58,8 @@ class Judge(pl.LightningModule):
         Lightning's `setup` does so too. Raises UserError when they don't go together.
         """
         data.feed(rated=self.rated, whole=self.whole)
-        self._check_fit(data)
         ratings = data.train.ratings
+        self._check_fit(data)
         if ratings is not None:
             self.scale = Scale(float(ratings.min()), float(ratings.max()))
         if training and self._observed is not data.train:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Lt
 
-from src.config.build import build, build_partial, check, locate
+from src.config.build import Component, build, check, locate
 from src.errors import UserError, did_you_mean
 
 
@@ -85,8 +85,8 @@ def test_build() -> None:
     assert made == {"flour": "rye", "eggs": 4, "sugar": 0.5, "layers": None, "oven": "gas"}
 
 
-def test_build_partial_waits_for_the_rest() -> None:
-    made = build_partial({"_target_": BAKE, "eggs": 4}, "cake")
+def test_what_is_bound_waits_for_the_rest() -> None:
+    made = Component.read({"_target_": BAKE, "eggs": 4}, "cake").bind()
     assert made("rye")["eggs"] == 4
     assert made(flour="oat", eggs=5)["eggs"] == 5
 

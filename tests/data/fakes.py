@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from src.data.interactions import Interactions
-from src.data.preparing import PreparationOptions
+from src.data.data_options import PreparationOptions
 from src.data.sources.source import ReleasedSplit
 from src.errors import UserError
 

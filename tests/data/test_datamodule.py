@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from src.data.data_options import DataOptions
 from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.data.sources.movielens import MovieLens
@@ -24,7 +25,9 @@ SEEN = [[0, 1, 2, 3], [2, 3, 4], [5, 0, 1], [6, 1, 0]]
 
 
 def datamodule(source: Source, cache: Path, **options: Any) -> InteractionDataModule:
-    return InteractionDataModule(source, "toy", str(cache), **{"seed": 0, **options})
+    own = {key: options.pop(key) for key in ("seed", "full_ranking") if key in options}
+    full = {"full_ranking": False, **own}
+    return InteractionDataModule(source, DataOptions(**options), name="toy", cache=cache, **full)
 
 
 def toy(cache: Path, seen: list[list[int]] = SEEN, **options: Any) -> InteractionDataModule:

@@ -10,8 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.errors import UserError
-from src.sweeping import jobs, plan
-from src.sweeping.jobs import key_of
+from src.sweeping import identity, plan
+from src.sweeping.identity import key_of
 from src.sweeping.plan import name_of, swept_in
 
 OPTIONS: dict[str, Any] = {
@@ -57,7 +57,7 @@ def test_other_data_or_code_make_another_job(monkeypatch: pytest.MonkeyPatch) ->
     before = key_of(OPTIONS, "abc")
     assert len(before) == 16
     assert key_of(OPTIONS, "abd") != before
-    monkeypatch.setattr(jobs, "code_version", lambda: "changed")
+    monkeypatch.setattr(identity, "code_version", lambda: "changed")
     assert key_of(OPTIONS, "abc") != before
 
 

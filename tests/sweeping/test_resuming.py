@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
-from omegaconf import DictConfig
 
 from src.config.compose import compose as compose_train
 from src.run import experiment
+from src.run.checks import check_options
+from src.run.options import Options
 from tests.commands import SMALL_DATA
 from tests.test_end_to_end import repeatable
 
@@ -29,12 +30,12 @@ class Cut(pl.Callback):
             raise KeyboardInterrupt
 
 
-def compose(home: Path, *words: str) -> DictConfig:
+def compose(home: Path, *words: str) -> Options:
     small = [*SMALL_DATA, "ks=[1,10]", "tracking=none", f"data.cache={home}/prepared"]
-    return compose_train([*small, *words])
+    return check_options(compose_train([*small, *words]))
 
 
-def run(cfg: DictConfig, folder: Path, cut: Cut | None = None) -> dict[str, float]:
+def run(cfg: Options, folder: Path, cut: Cut | None = None) -> dict[str, float]:
     """The metrics of a run that is cut off once, if at all, and then goes on."""
     tags = {"output_folder": str(folder)}
     if cut:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,6 @@ def test_an_error_fails_and_is_told() -> None:
 
 
 def test_none_listens_to_nobody() -> None:
-    tracker = open_tracker({"name": "none"}, {})
+    tracker = open_tracker({"name": "none"}, {}, Path())
     assert type(tracker) is Tracker
     assert (tracker.logger, tracker.location) == (None, None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from src.data.data_options import DataOptions
 from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.models.fitted import Fitted
@@ -16,6 +17,7 @@ from src.models.popularity import ItemPop
 from src.training.checkpoints import load_model
 from src.training.fitting import FittedModule
 from src.training.trainer import history_of, make_trainer
+from src.training.trainer_options import TrainerOptions
 from tests.training.test_module import Generated
 
 
@@ -40,15 +42,10 @@ class Sweeping(Fitted):
 
 def fit(folder: Path, kind: type[Fitted], **options: Any) -> tuple[FittedModule, Any]:
     data = InteractionDataModule(
-        Generated(), "generated", str(folder / "cache"), seed=0, candidates=9, whole=True
+        Generated(), DataOptions(candidates=11), cache=folder / "cache", seed=0
     )
-    rebuild = {
-        "model": {"_target_": f"{kind.__module__}.{kind.__qualname__}"},
-        "n_users": 30,
-        "n_items": 20,
-    }
-    module = FittedModule(kind(30, 20), rebuild=rebuild)
-    trainer = make_trainer(folder, "val/ndcg@10", None, accelerator="cpu", **options)
+    module = FittedModule(kind(30, 20))
+    trainer = make_trainer(folder, TrainerOptions(accelerator="cpu", **options))
     trainer.fit(module, data)
     return module, trainer
 

@@ -15,6 +15,7 @@ from src.models import NeuMF
 from src.training.losses import BCE
 from src.training.module import RecommenderModule
 from src.training.trainer import make_trainer
+from src.training.trainer_options import TrainerOptions
 
 
 def popularity_hr(data: InteractionDataModule) -> float:
@@ -29,11 +30,9 @@ def popularity_hr(data: InteractionDataModule) -> float:
 def test_neumf_beats_popularity_and_popularity_beats_chance(tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = Synthetic(n_users=1000, n_items=500, n_interactions=50_000)
-    data = InteractionDataModule(source, "synthetic", str(tmp_path / "cache"), seed=0)
+    data = InteractionDataModule(source, cache=tmp_path / "cache", full_ranking=False)
     module = RecommenderModule(NeuMF(1000, 500), BCE(), partial(torch.optim.Adam, lr=5e-3))
-    trainer = make_trainer(
-        tmp_path, "val/ndcg@10", None, accelerator="cpu", max_epochs=5, patience=None
-    )
+    trainer = make_trainer(tmp_path, TrainerOptions(accelerator="cpu", max_epochs=3))
     trainer.fit(module, data)
     trainer.test(module, data, verbose=False)
     popularity = popularity_hr(data)
