@@ -12,7 +12,7 @@ from torch import Tensor
 from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, Targets
 from src.evaluation.catalogue import METRICS, Metric
 from src.evaluation.estimates import estimates
-from src.evaluation.lists import list_metrics
+from src.evaluation.lists import RecommendedLists, list_metrics
 from src.evaluation.metrics import per_user, ranks
 from src.models import Recommender
 
@@ -99,8 +99,9 @@ class Ranking:
         """Compute what tells lists apart; nothing where candidates were sampled."""
         if not self.lists:
             return {}
-        lists, targets = torch.cat(self.lists), self.targets
-        return list_metrics(lists, targets.popularity, targets.n_users, ks, vectors)
+        items, targets = torch.cat(self.lists), self.targets
+        lists = RecommendedLists(items, targets.popularity, targets.n_users, vectors)
+        return list_metrics(lists, ks, self.metrics)
 
     def estimate(self, ks: Sequence[int]) -> dict[str, float]:
         """Estimate from sampled candidates what ranking the whole catalogue would give."""

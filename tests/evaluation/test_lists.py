@@ -9,8 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
+from torch import Tensor
 
-from src.evaluation.lists import list_metrics
+from src.evaluation.lists import RecommendedLists, list_metrics
+
+
+def measure(
+    lists: Tensor, popularity: Tensor, n_users: int, ks: list[int], vectors: Tensor | None
+) -> dict[str, float]:
+    return list_metrics(RecommendedLists(lists, popularity, n_users, vectors), ks)
+
 
 LISTS = torch.tensor([[0, 1], [0, 2], [1, 0]])
 POPULARITY = torch.tensor([8, 4, 0, 2])
@@ -18,7 +26,7 @@ VECTORS = torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0], [7.0, 7.0]])
 
 
 def test_known_lists() -> None:
-    found = list_metrics(LISTS, POPULARITY, n_users=8, ks=[1, 2], vectors=VECTORS)
+    found = measure(LISTS, POPULARITY, n_users=8, ks=[1, 2], vectors=VECTORS)
     # first places: item 0 twice and item 1 once; in all: 3, 2 and 1 times, item 3 never
     assert found == {
         "coverage@1": 2 / 4,
@@ -43,20 +51,20 @@ def test_known_lists() -> None:
 
 
 def test_without_vectors_there_is_no_diversity() -> None:
-    found = list_metrics(LISTS, POPULARITY, 8, [2], None)
+    found = measure(LISTS, POPULARITY, 8, [2], None)
     assert set(found) == {
         f"{name}@2" for name in ("coverage", "gini", "popularity", "novelty", "personalization")
     }
 
 
 def test_only_cutoffs_within_the_lists() -> None:
-    names = list_metrics(LISTS, POPULARITY, 8, [1, 2, 10], VECTORS)
+    names = measure(LISTS, POPULARITY, 8, [1, 2, 10], VECTORS)
     assert {name.split("@")[1] for name in names} == {"1", "2"}
 
 
 def test_an_empty_slot_counts_as_nothing() -> None:
     lists = torch.tensor([[0, 1, 3], [1, -1, -1], [-1, -1, -1]])
-    found = list_metrics(lists, POPULARITY, 8, [3], VECTORS)
+    found = measure(lists, POPULARITY, 8, [3], VECTORS)
     # items 0, 1 and 3: 1, 2 and 1 times
     assert found == {
         "coverage@3": 3 / 4,
@@ -71,7 +79,7 @@ def test_an_empty_slot_counts_as_nothing() -> None:
 
 
 def test_nothing_recommended_at_all() -> None:
-    found = list_metrics(torch.full((3, 2), -1), POPULARITY, 8, [1, 2], VECTORS)
+    found = measure(torch.full((3, 2), -1), POPULARITY, 8, [1, 2], VECTORS)
     assert {name: value for name, value in found.items() if value} == {
         "personalization@1": 1,
         "personalization@2": 1,
@@ -79,24 +87,24 @@ def test_nothing_recommended_at_all() -> None:
 
 
 def test_one_user_shares_nothing_with_anybody() -> None:
-    found = list_metrics(LISTS[:1], POPULARITY, 8, [2], None)
+    found = measure(LISTS[:1], POPULARITY, 8, [2], None)
     assert found["personalization@2"] == 1
 
 
 def test_a_catalogue_of_one_item() -> None:
-    found = list_metrics(torch.zeros(2, 1).long(), torch.tensor([5]), 8, [1], torch.ones(1, 3))
+    found = measure(torch.zeros(2, 1).long(), torch.tensor([5]), 8, [1], torch.ones(1, 3))
     assert (found["coverage@1"], found["gini@1"], found["personalization@1"]) == (1, 0, 0)
 
 
 def test_the_same_list_for_everybody_and_a_different_one_for_each() -> None:
-    same = list_metrics(torch.tensor([[0], [0], [0]]), POPULARITY, 8, [1], None)
+    same = measure(torch.tensor([[0], [0], [0]]), POPULARITY, 8, [1], None)
     assert (same["gini@1"], same["personalization@1"], same["coverage@1"]) == (1, 0, 1 / 4)
-    other = list_metrics(torch.tensor([[0, 1], [2, 3]]), POPULARITY, 8, [2], None)
+    other = measure(torch.tensor([[0, 1], [2, 3]]), POPULARITY, 8, [2], None)
     assert (other["gini@2"], other["personalization@2"], other["coverage@2"]) == (0, 1, 1)
 
 
 def test_equal_vectors_are_no_diversity() -> None:
-    found = list_metrics(LISTS, POPULARITY, 8, [2], torch.full((4, 3), 0.1))
+    found = measure(LISTS, POPULARITY, 8, [2], torch.full((4, 3), 0.1))
     assert found["ild-euclidean@2"] == 0
     assert found["ild-cosine@2"] == pytest.approx(0, abs=1e-12)
 
@@ -114,7 +122,7 @@ def random_lists(n_users: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
 
 def test_diversity_is_the_mean_of_scipy_s_distances() -> None:
     lists, popularity, vectors = random_lists(10)
-    found = list_metrics(lists, popularity, 50, [2, 3, 6], vectors)
+    found = measure(lists, popularity, 50, [2, 3, 6], vectors)
     for k in (2, 3, 6):
         rows = [vectors[row[row >= 0]].double().numpy() for row in lists[:, :k]]
         for name in ("euclidean", "cosine"):
@@ -124,9 +132,9 @@ def test_diversity_is_the_mean_of_scipy_s_distances() -> None:
 
 def test_diversity_is_the_same_in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     lists, popularity, vectors = random_lists(10)
-    whole = list_metrics(lists, popularity, 50, [3, 6], vectors)
+    whole = measure(lists, popularity, 50, [3, 6], vectors)
     monkeypatch.setattr("src.evaluation.lists.NUMBERS_PER_CHUNK", 3 * 6 * (6 + 5))
-    assert list_metrics(lists, popularity, 50, [3, 6], vectors) == pytest.approx(whole, abs=1e-12)
+    assert measure(lists, popularity, 50, [3, 6], vectors) == pytest.approx(whole, abs=1e-12)
 
 
 rows = st.lists(
@@ -137,7 +145,7 @@ rows = st.lists(
 @settings(deadline=None)
 @given(rows, st.lists(st.integers(0, 20), min_size=8, max_size=8))
 def test_definitions_pair_by_pair(lists: list[list[int]], popularity: list[int]) -> None:
-    found = list_metrics(torch.tensor(lists), torch.tensor(popularity), 20, [1, 3], None)
+    found = measure(torch.tensor(lists), torch.tensor(popularity), 20, [1, 3], None)
     for k in (1, 3):
         shown = [row[:k] for row in lists]
         items = [item for row in shown for item in row]
