@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,13 +27,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from src.config.compose import compose, group_choices, option_names
 from src.config.paths import CONF
-from src.errors import UserError, did_you_mean
+from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
 
 log = logging.getLogger(__name__)
 
-USER_ERROR = 2
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
 READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
 
 # What the system says when a folder can't be written or the disk is full
@@ -61,7 +58,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     if unknown := get_args_parser().parse_known_args()[1]:
-        _fail(_explain_unknown(unknown[0]))
+        fail(_explain_unknown(unknown[0]))
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     try:
         app(_end_in_one_line(task))()
@@ -75,7 +72,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         line = user_line(error, config_name)
         if line is None:
             raise
-        _fail(line)
+        fail(line)
 
 
 def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -89,11 +86,23 @@ def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
             if line is None:
                 raise
             if HydraConfig.get().mode == RunMode.RUN:
-                _fail(line)
+                fail(line)
             log.error("%s", line)
             raise UserError(line) from error
 
     return wrapped
+
+
+def given_multirun() -> bool:
+    """Tell whether the command line asks for several runs, -m."""
+    return bool(get_args_parser().parse_known_args()[0].multirun)
+
+
+def split_words(words: Sequence[str] | None = None) -> tuple[list[str], list[str]]:
+    """Return a command line's flags and its options, NAME=VALUE; by default this command's own."""
+    every = sys.argv[1:] if words is None else list(words)
+    options = get_args_parser().parse_known_args(every)[0].overrides
+    return [word for word in every if word not in options], options
 
 
 def output_folder() -> Path:
@@ -116,7 +125,8 @@ def _terminate(*_: object) -> NoReturn:
     sys.exit(TERMINATED)
 
 
-def _fail(line: str) -> NoReturn:
+def fail(line: str) -> NoReturn:
+    """End the process with one line on stderr and the status of a user's mistake."""
     sys.stdout.flush()
     print(f"error: {line}", file=sys.stderr)
     sys.exit(USER_ERROR)

@@ -15,7 +15,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Serves the UI at 127.0.0.1:5000 until Ctrl-C; further arguments go to `mlflow ui`."""
+    """Serve the UI at 127.0.0.1:5000 until Ctrl-C; further arguments go to `mlflow ui`."""
     database = OUTPUTS / "mlflow.db"
     if not database.exists():
         print(

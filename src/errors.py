@@ -1,7 +1,12 @@
-"""The user's own mistakes, told apart from bugs."""
+"""The user's own mistakes, told apart from bugs, and the statuses that processes end with."""
 
 import difflib
+import signal
 from collections.abc import Iterable
+
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
 
 
 class UserError(Exception):
@@ -12,6 +17,6 @@ class UserError(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message: "; did you mean X or Y?" if known words are near, else nothing."""
+    """Return the end of a message: "; did you mean X or Y?" if known words are near, else ""."""
     nearest = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

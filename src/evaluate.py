@@ -48,7 +48,7 @@ def _change(options: Plain, data: Mapping[str, Any], trainer: Mapping[str, Any])
 
 
 def main() -> None:
-    """Entry point of `python -m src.evaluate` and `ncf-evaluate`."""
+    """Run `python -m src.evaluate`, also as `ncf-evaluate`."""
     cli.run(evaluate, "evaluate")
 
 

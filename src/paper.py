@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hydra._internal.utils import get_args_parser
-
 from src import cli
 from src.config.compose import plain
 from src.config.startup import importing
@@ -52,8 +50,7 @@ class _FirstTimeOnly(logging.Filter):
 
 def arguments(words: Sequence[str]) -> list[str]:
     """Return the command line as Hydra reads it: lists in brackets, src.train's options as one."""
-    overrides = get_args_parser().parse_known_args(list(words))[0].overrides
-    flags = [word for word in words if word not in overrides]
+    flags, overrides = cli.split_words(words)
     own, others = [], []
     for word in overrides:
         key, given, value = word.partition("=")

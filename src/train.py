@@ -55,7 +55,7 @@ def _run_job(cfg: DictConfig, folder: Path) -> float:
 
 
 def main() -> None:
-    """Entry point of `python -m src.train` and `ncf-train`."""
+    """Run `python -m src.train`, also as `ncf-train`."""
     cli.run(train, "train")
 
 

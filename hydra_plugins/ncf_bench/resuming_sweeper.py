@@ -32,7 +32,7 @@ class ResumingSweeper(BasicSweeper):
         launcher = config.hydra.launcher
         if launcher.get("n_jobs") == ALL_CORES:
             with read_write(config):
-                launcher.n_jobs = _jobs_at_once(config.trainer.threads)
+                launcher.n_jobs = _count_jobs_at_once(config.trainer.threads)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
@@ -70,8 +70,8 @@ class ResumingSweeper(BasicSweeper):
             self.config.hydra.overrides.hydra.extend(words)
 
 
-def _jobs_at_once(threads: int | None) -> int:
-    """How many jobs of so many threads leave each its cores; null threads take all."""
+def _count_jobs_at_once(threads: int | None) -> int:
+    """Return how many jobs leave each the cores for its threads; null threads take all."""
     from joblib import cpu_count
 
     return max(1, int(cpu_count()) // threads) if threads else 1

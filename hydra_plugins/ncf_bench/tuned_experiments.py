@@ -1,4 +1,4 @@
-"""Hydra looks for experiments that src.tune wrote, too: in outputs/conf, if it is there."""
+"""Let Hydra look for experiments that src.tune wrote, too: in outputs/conf, if it is there."""
 
 from __future__ import annotations
 

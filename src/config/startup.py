@@ -1,4 +1,4 @@
-"""What makes commands start sooner."""
+"""Make commands start sooner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """For heavy imports: they make many objects and no garbage.
+    """Import without looking for garbage: heavy libraries make many objects and none of it.
 
     Looking for it takes a third of the time of importing torch, Lightning and MLflow. What they
     made is not looked through again later either.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def adjacency(data: Interactions, *, self_loops: bool = False) -> csr_array:
-    """A [n, n], n = n_users + n_items; with `self_loops` A + I (Kipf & Welling 2017, section 2)."""
+    """Return A [n, n], n = n_users + n_items; with `self_loops` A + I (Kipf & Welling 2017, 2)."""
     from scipy.sparse import block_array, eye_array
 
     edges = _edges(data)
@@ -40,7 +40,7 @@ def laplacian(adjacency: csr_array) -> csr_array:
 
 
 def normalized_adjacency(adjacency: csr_array) -> csr_array:
-    """D^-1/2 A D^-1/2: an edge between nodes of degrees d and e weighs 1 / sqrt(d e).
+    """Return D^-1/2 A D^-1/2: an edge between nodes of degrees d and e weighs 1 / sqrt(d e).
 
     Rows of isolated nodes stay zero.
     """

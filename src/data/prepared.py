@@ -53,7 +53,7 @@ def save(prepared: Prepared, folder: Path) -> None:
 
 
 def load(folder: Path) -> Prepared:
-    """Memory-map the arrays that `save` wrote to `folder`."""
+    """Map into memory the arrays that `save` wrote to `folder`."""
     arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
 
     def gather_columns(name: str) -> Interactions:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from src.config.compose import command_line, command_words
+from src.errors import INTERRUPTED, TERMINATED
 from src.papers.reproduction import RecordedRuns
 from src.papers.sweeps import Sweep
 
@@ -56,8 +57,8 @@ def _train(words: Sequence[str]) -> int:
         process.terminate()
         process.wait()
         raise
-    if status == 128 + signal.SIGINT:
+    if status == INTERRUPTED:
         raise KeyboardInterrupt
-    if status in (128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGKILL):
-        sys.exit(128 + signal.SIGTERM)
+    if status in (TERMINATED, -signal.SIGTERM, -signal.SIGKILL):
+        sys.exit(TERMINATED)
     return status

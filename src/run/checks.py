@@ -18,7 +18,7 @@ from src.run.lookup import find_checkpoint
 from src.run.options import Options, read_options
 from src.run.parts import build_loss, learns_ratings
 from src.training.checkpoints import make_model, split_model_options
-from src.training.sparse import check_sparse
+from src.training.sparse_gradients import check_sparse
 
 # Models are tried out at a size that any has room for
 TRIAL_SIZE = 64

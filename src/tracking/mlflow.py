@@ -1,4 +1,4 @@
-"""Runs in MLflow, written."""
+"""Write runs to MLflow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MLflowTracker(Tracker):
         tags: Mapping[str, Any] | None = None,
         continuing: Mapping[str, str] | None = None,
     ) -> None:
-        """Opens the store, creating database and experiment if need be, and starts a run.
+        """Open the store, creating database and experiment if need be, and start a run.
 
         `artifacts`: folder for the files of an embedded database's runs. `continuing`: tags of a
         run of this experiment that goes on instead, if there is one. Raises UserError when the
@@ -67,7 +67,7 @@ class MLflowTracker(Tracker):
         return f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml.
+        """Log nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml.
 
         How a run is recorded is none of them: comparisons would be full of it.
         """
@@ -90,7 +90,7 @@ class MLflowTracker(Tracker):
             self.client.log_batch(self.run_id, tags=listed)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Logs all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
+        """Log all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -99,7 +99,7 @@ class MLflowTracker(Tracker):
             self.client.log_batch(self.run_id, metrics=listed)
 
     def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None:
-        """Copies the folder's files to the run's artifacts, but not those of runs within it.
+        """Copy the folder's files to the run's artifacts, but not those of runs within it.
 
         Nor what it names that is to be left out.
         """
@@ -115,7 +115,7 @@ class MLflowTracker(Tracker):
                     self.client.log_artifact(self.run_id, str(path))
 
     def save_view(self, view: View) -> None:
-        """Adds it to the views of the experiment, in place of this run's earlier one."""
+        """Add a view to those of the experiment, in place of this run's earlier one."""
         with self._forgiving():
             self.client.set_experiment_tag(self.experiment_id, f"{TAG}{self.run_id}", as_tag(view))
 
@@ -126,7 +126,7 @@ class MLflowTracker(Tracker):
 
     @contextmanager
     def _forgiving(self) -> Iterator[None]:
-        """A store that fails once the run is under way costs the record, not the run."""
+        """Let a store that fails once the run is under way cost the record, not the run."""
         try:
             yield
         except store_errors() as error:
@@ -160,11 +160,11 @@ class MLflowLogger(Logger):
         self.tracker.log_metrics(values, int(epoch))
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
-        """The run's params are logged once, from the whole configuration."""
+        """Leave params alone: they are logged once, from the whole configuration."""
 
 
 def find_run_folder(run_id: str, uri: str) -> Path | None:
-    """The output folder of a run, from its tag; None when the store has no such run.
+    """Return the output folder of a run, from its tag; None when the store has no such run.
 
     Raises UserError when the run is known but its folder is gone.
     """
@@ -185,7 +185,7 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
 
 
 def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
-    """Adds `file` to the artifacts of the run that wrote to `folder`, and returns that run's id.
+    """Add `file` to the artifacts of the run that wrote to `folder`, and return that run's id.
 
     None when the experiment has no such run. Raises UserError when the store can't be used.
     """
@@ -210,7 +210,7 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
 
 
 def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
-    """The experiment's id; made if it is not there, revived if it was deleted."""
+    """Return the experiment's id; it is made if it is not there, revived if it was deleted."""
     known = client.get_experiment_by_name(name)
     if known is None:
         location = Path(artifacts).resolve().as_uri() if artifacts and embedded(uri) else None
@@ -223,7 +223,7 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
 
 
 def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) -> str | None:
-    """The id of the experiment's latest run with these tags, set back to running."""
+    """Return the id of the experiment's latest run with these tags, set back to running."""
     if tags is None:
         return None
     wanted = " and ".join(f'tags.`{name}` = "{value}"' for name, value in tags.items())
@@ -239,7 +239,7 @@ def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) 
 
 @contextmanager
 def _creating(uri: str) -> Iterator[None]:
-    """Held while database and experiment are made: processes that do so at once corrupt them."""
+    """Hold a lock while database and experiment are made: two processes at once corrupt them."""
     database = embedded(uri)
     if database is None:
         yield

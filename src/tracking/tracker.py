@@ -58,7 +58,7 @@ class Tracker:
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings to one level: {"model": {"factors": 8}} -> {"model.factors": 8}."""
+    """Flatten nested mappings to one level: {"model": {"factors": 8}} -> {"model.factors": 8}."""
     flat: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, Mapping):

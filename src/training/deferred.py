@@ -21,7 +21,7 @@ class _Read(NamedTuple):
 
 
 def can_defer(betas: tuple[float, float]) -> bool:
-    """Whether momentum fades fast enough for its sum to be tabulated."""
+    """Tell whether momentum fades fast enough for its sum to be tabulated."""
     return betas[0] <= 0.99 * math.sqrt(betas[1])
 
 
@@ -50,7 +50,7 @@ class DeferredRows:
         eps: float,
         step: int,
     ) -> None:
-        """Takes over a table [n, width] with its averages [n, width] after `step` steps."""
+        """Take over a table [n, width] with its averages [n, width] after `step` steps."""
         self.home = (weight, exp_avg, exp_avg_sq)
         self.betas, self.eps, self.lr = betas, eps, 0.0
         n, self.width = weight.shape
@@ -61,7 +61,7 @@ class DeferredRows:
         self._load(step)
 
     def _load(self, step: int) -> None:
-        """Starts counting at `step`, from what the table and its averages hold."""
+        """Start counting at `step`, from what the table and its averages hold."""
         for place, tensor in enumerate(self.home):
             self.rows[:, place * self.width : (place + 1) * self.width] = tensor
         self.rows[:, -1] = 0
@@ -69,17 +69,17 @@ class DeferredRows:
         self._tabulate(1 << 12)
 
     def read(self, ids: Tensor) -> Tensor:
-        """Current rows of ids [R] -> [R, width]; `update` writes them back."""
+        """Return the current rows of ids [R] -> [R, width]; `update` writes them back."""
         read = self._current(ids)
         self.reads.append(read)
         return read.rows[:, : self.width]
 
     def add_gradient(self, ids: Tensor, gradient: Tensor) -> None:
-        """Gradient [R, width] of rows read as ids [R]; what repeats is added up."""
+        """Add the gradient [R, width] of rows read as ids [R]; what repeats is added up."""
         self.gradients.index_add_(0, ids, gradient)
 
     def update(self, lr: float) -> None:
-        """One step of Adam on the rows read since the last."""
+        """Take one step of Adam on the rows read since the last."""
         if lr != self.lr:
             self.flush()
             self.lr = lr
@@ -103,7 +103,7 @@ class DeferredRows:
             self._tabulate(2 * self.now)
 
     def flush(self) -> None:
-        """Brings every row up to date and writes the table and its averages back."""
+        """Bring every row up to date and write the table and its averages back."""
         if self.now == 0:
             return
         for first in range(0, len(self.rows), ROWS_PER_CHUNK):
@@ -134,7 +134,7 @@ class DeferredRows:
         return value, exp_avg, exp_avg_sq, up_to_date[:, 0]
 
     def _tabulate(self, n: int) -> None:
-        """F(start + s) for s < n, and β1^(g+1), β2^(g+1), ρ^g for gaps g < n."""
+        """Tabulate F(start + s) for s < n, and β1^(g+1), β2^(g+1), ρ^g for gaps g < n."""
         beta1, beta2 = self.betas
         rho = beta1 / math.sqrt(beta2)
         horizon = math.ceil(math.log(NEGLIGIBLE) / math.log(rho)) if rho else 1

@@ -22,7 +22,7 @@ from src.models.recommender import GradientLoss, Loss
 from src.training.adam import Adam
 from src.training.judging import Judge
 from src.training.losses import RatingLoss, is_rating_loss
-from src.training.sparse import check_sparse
+from src.training.sparse_gradients import check_sparse
 
 Factory = partial[Any]
 

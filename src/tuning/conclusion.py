@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from src.run.provenance import git_commit
 from src.tracking import Tracker
-from src.tuning.search_plan import Plan
+from src.tuning.search_plan import SearchPlan
 from src.tuning.settings import write_settings
 from src.tuning.space import shown
 from src.tuning.study import Study, value_of
@@ -29,7 +29,7 @@ STATES = {
 }
 
 
-def conclude(study: Study, plan: Plan, experiments: Path, tracker: Tracker) -> None:
+def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker) -> None:
     """Write trials.csv, the pictures and the best settings, record them, and print where they are.
 
     `experiments`: the folder for the experiment's file.
@@ -63,7 +63,7 @@ def conclude(study: Study, plan: Plan, experiments: Path, tracker: Tracker) -> N
     tracker.log_files(folder)
 
 
-def trials_table(study: Study, plan: Plan) -> pd.DataFrame:
+def trials_table(study: Study, plan: SearchPlan) -> pd.DataFrame:
     """Make a table with a row for each trial: its draws and its results."""
     metric = plan.metric
     rows = []
@@ -85,7 +85,7 @@ def trials_table(study: Study, plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"epochs": "Int64"})
 
 
-def _comment(plan: Plan, best: FrozenTrial, metric: str, summary: str) -> list[str]:
+def _comment(plan: SearchPlan, best: FrozenTrial, metric: str, summary: str) -> list[str]:
     return [
         f"Found by src.tune {shlex.join(plan.words)}",
         f"Study {plan.name} ({summary}): trial {best.number} had {metric} {value_of(best)!r}.",
@@ -102,7 +102,7 @@ def _points(trials: list[FrozenTrial]) -> list[TrialPoint]:
     ]
 
 
-def _importance(study: Study, plan: Plan, file: Path, metric: str) -> None:
+def _importance(study: Study, plan: SearchPlan, file: Path, metric: str) -> None:
     importances = importances_of(study, plan)
     if importances:
         draw_importance(file, plan.name, metric, importances)
@@ -116,7 +116,7 @@ def _importance(study: Study, plan: Plan, file: Path, metric: str) -> None:
         )
 
 
-def importances_of(study: Study, plan: Plan) -> Mapping[str, float]:
+def importances_of(study: Study, plan: SearchPlan) -> Mapping[str, float]:
     """Return each option's share of the variance (fANOVA, Hutter et al. 2014), largest first.
 
     The mapping is empty where there are too few trials to estimate it.

@@ -9,7 +9,7 @@ from optuna.trial import Trial
 from src.errors import UserError
 from src.reporting.wording import duration
 from src.tuning.outcome import Outcome
-from src.tuning.search_plan import Plan
+from src.tuning.search_plan import SearchPlan
 from src.tuning.space import shown
 from src.tuning.study import FINISHED, Study, value_of
 from src.tuning.trial import run_trial
@@ -20,7 +20,7 @@ MOST_FAILURES = 3
 
 def search(
     study: Study,
-    plan: Plan,
+    plan: SearchPlan,
     total: int,
     *,
     workers: int = 1,
@@ -59,7 +59,7 @@ def search(
 
 
 def _run(
-    study: Study, plan: Plan, trial: Trial, parent: str | None, more: Sequence[str]
+    study: Study, plan: SearchPlan, trial: Trial, parent: str | None, more: Sequence[str]
 ) -> tuple[int, str]:
     """Run the trial and tell the study; return how many are finished then, and a description."""
     metric = plan.metric

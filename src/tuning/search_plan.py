@@ -34,7 +34,7 @@ OWN = ("trials", "workers", "name", "prune", "sampler_seed", "search")
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """A search before its first trial."""
 
     name: str
@@ -64,8 +64,8 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(cfg: DictConfig) -> Plan:
-    """Reads the command's configuration and prepares the data.
+def make_plan(cfg: DictConfig) -> SearchPlan:
+    """Read the command's configuration and prepare the data.
 
     Raises UserError for a search that sees test, has nothing to search, or names what is no option.
     """
@@ -79,7 +79,7 @@ def make_plan(cfg: DictConfig) -> Plan:
     name = f"{options['data']['name']}-{options['model']['name']}-{digest}"
     if cfg.name is not None:
         name = check_name("name", cfg.name)
-    return Plan(name, words, options, space, fixed, about)
+    return SearchPlan(name, words, options, space, fixed, about)
 
 
 def _option(word: str) -> str:
@@ -87,7 +87,7 @@ def _option(word: str) -> str:
 
 
 def _refuse_test(options: Plain) -> None:
-    """A search must not look at test, nor train anew what each trial starts from."""
+    """Refuse a search that looks at test, or trains anew what each trial starts from."""
     protocol = options["protocol"]
     if not protocol["validation"]:
         raise UserError(

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from src.errors import UserError
 from src.evaluation.catalogue import lower_is_better
 from src.tuning.outcome import Outcome
-from src.tuning.search_plan import Plan
+from src.tuning.search_plan import SearchPlan
 from src.tuning.space import Space
 
 # Trials drawn at random before the sampler learns from them (its own default)
@@ -38,7 +38,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @contextmanager
-def open_study(folder: Path, plan: Plan, seed: int, prune: bool) -> Iterator[Study]:
+def open_study(folder: Path, plan: SearchPlan, seed: int, prune: bool) -> Iterator[Study]:
     """Open the plan's study in `folder`, new or continued; this process works on it meanwhile."""
     pruner = pruner_for(plan.options["trainer"]["max_epochs"], prune)
     study = Study(folder, plan.about, lower_is_better(plan.metric), seed, pruner)

@@ -19,16 +19,16 @@ from src.run.checks import check_options
 from src.run.provenance import tags_of
 from src.tuning.outcome import Outcome
 from src.tuning.pruning import Pruning
-from src.tuning.search_plan import Plan
+from src.tuning.search_plan import SearchPlan
 from src.tuning.space import words_of
 
 LOG = "train.log"
 
 
 def run_trial(
-    plan: Plan, trial: Trial, folder: Path, parent: str | None, more: Sequence[str]
+    plan: SearchPlan, trial: Trial, folder: Path, parent: str | None, more: Sequence[str]
 ) -> Outcome:
-    """Trains in `folder` with what the trial drew; never scores test.
+    """Train in `folder` with what the trial drew; never scores test.
 
     `parent`: the MLflow run that the trial's own is a child of. `more`: words of the command line
     that come from how the search is run. Raises UserError for settings that can't be trained.
@@ -60,7 +60,7 @@ def run_trial(
 
 @contextmanager
 def _into(file: Path) -> Iterator[None]:
-    """Sends what a run prints, warns of and logs to a file."""
+    """Send what a run prints, warns of and logs to a file."""
     root = logging.getLogger()
     handlers = root.handlers[:]
     with file.open("w", encoding="utf-8", buffering=1) as log:

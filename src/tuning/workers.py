@@ -13,8 +13,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
-from src import cli
-from src.errors import UserError
+from src.errors import INTERRUPTED, USER_ERROR, UserError
 
 # Its presence makes a process a worker; what it says is the MLflow run that trials are children of
 WORKER = "NCF_TUNE_WORKER"
@@ -71,10 +70,10 @@ def run_workers(
             assert process.stdin is not None
             process.stdin.close()
         for process, log in zip(processes, logs, strict=False):
-            if process.wait() in (0, cli.INTERRUPTED):
+            if process.wait() in (0, INTERRUPTED):
                 log.unlink()
     for process, log in zip(processes, logs, strict=True):
-        if process.returncode == cli.USER_ERROR:
+        if process.returncode == USER_ERROR:
             line = log.read_text().splitlines()[-1]
             log.unlink()
             raise UserError(line.removeprefix("error: "))
