@@ -1,52 +1,92 @@
-"""What every recommender must satisfy; a model's test class inherits it and makes the model."""
+"""What every recommender must satisfy, for the tests of ours and of a user's own.
+
+A test class inherits RecommenderContract and makes the model. Needs pytest, which is not installed
+with this project unless its `dev` extra is asked for.
+
+    from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
+
+    class TestMine(RecommenderContract):
+        def make(self, n_users=N_USERS, n_items=N_ITEMS):
+            return Mine(n_users, n_items, factors=4)
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.unseen import UnseenLists
-from src.models import Recommender
 from src.models.fitted import Fitted
-from src.models.recommender import Loss
-from src.training.adam import Adam
-from src.training.losses import BCE
-from tests.data.fakes import interactions
+from src.models.recommender import Loss, Recommender
 
 N_USERS, N_ITEMS = 7, 5
 # No two users and no two items alike; ratings to be predicted where a model wants them
 TRAIN = [[0, 1, 2], [1, 3], [0, 4], [2, 3, 4], [0, 1, 3, 4], [1, 2], [0, 2, 4]]
 
 
+class CrossEntropy:
+    """Binary cross-entropy in torch's own words: models know nothing of src.training."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return (softplus(-logits[:, 0]).sum() + softplus(logits[:, 1:]).sum()) / logits.numel()
+
+    def gradient(self, logits: Tensor) -> Tensor:
+        residuals = torch.sigmoid(logits)
+        residuals[:, 0] -= 1
+        return residuals / logits.numel()
+
+
+def make_interactions(seen: Sequence[Sequence[int]], n_items: int) -> Interactions:
+    """Return the training part in which users 0, 1, ... have these items, in order."""
+    return Interactions(
+        np.repeat(np.arange(len(seen), dtype=np.int32), [len(items) for items in seen]),
+        np.fromiter(chain(*seen), np.int32),
+        np.arange(len(seen)),
+        np.arange(n_items),
+    )
+
+
 def train_part(n_users: int, n_items: int) -> Interactions:
-    """Of TRAIN what these users and items have to do with each other; never nothing."""
+    """Return what these first users and items have to do with each other in TRAIN."""
+    # nobody is without an item
     rows = [[item for item in items if item < n_items] or [0] for items in TRAIN[:n_users]]
-    return interactions(rows, n_items)
+    return make_interactions(rows, n_items)
 
 
 def prepare(model: Recommender, train: Interactions) -> None:
-    """What comes before a model can score."""
+    """Do what comes before a model can score: observe the training part and fit to it."""
     model.observe(train)
     if isinstance(model, Fitted):
         model.fit(train)
 
 
+def list_shapes(model: Recommender) -> dict[str, torch.Size]:
+    """Return the shape of each parameter and buffer by its name."""
+    return {name: value.shape for name, value in model.state_dict().items()}
+
+
 class RecommenderContract:
-    """Subclasses implement `make`, and say what holds for them."""
+    """The tests of a model. A subclass implements `make`, and says what holds for its model."""
 
     personal = True
     """Whether scores differ between users and follow from what users did."""
     learns = True
     """Whether it can tell whose taste is whose at all."""
-    loss: Loss = BCE()
+    loss: Loss = CrossEntropy()
     """What a model with gradients is trained with."""
     epochs = 100
+    """How long it is trained, with one step an epoch."""
 
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> Recommender:
+        """Make the model freshly, with options of the subclass's choice."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -113,6 +153,14 @@ class RecommenderContract:
         users = torch.arange(N_USERS)
         assert torch.equal(copy.score_all(users), model.score_all(users))
 
+    def test_its_recipe_makes_it_again(self) -> None:
+        # as a checkpoint does, which holds the recipe, the sizes of the data and the weights
+        model = self.make()
+        options = {key: it for key, it in model.recipe.items() if key != "_target_"}
+        again = type(model)(n_users=N_USERS, n_items=N_ITEMS, **options)
+        assert again.recipe == model.recipe
+        assert list_shapes(again) == list_shapes(model)
+
     def test_same_seed_same_model(self) -> None:
         def weights() -> list[Tensor]:
             torch.manual_seed(5)
@@ -142,7 +190,7 @@ class RecommenderContract:
 
     def test_everyone_likes_everything(self) -> None:
         model = self.make(n_users=3, n_items=4)
-        prepare(model, interactions([[0, 1, 2, 3]] * 3, 4))
+        prepare(model, make_interactions([[0, 1, 2, 3]] * 3, 4))
         assert model.eval().score_all(torch.arange(3)).isfinite().all()
 
     def test_learns_the_checkerboard(self) -> None:
@@ -151,7 +199,7 @@ class RecommenderContract:
             pytest.skip("knows no tastes")
         torch.manual_seed(0)
         n = 10
-        board = interactions([[i for i in range(u % 2, n, 2) if i != u] for u in range(n)], n)
+        board = make_interactions([[i for i in range(u % 2, n, 2) if i != u] for u in range(n)], n)
         model = self.make(n_users=n, n_items=n)
         model.observe(board)
         if isinstance(model, Fitted):
@@ -168,9 +216,10 @@ class RecommenderContract:
         assert found >= 0.9 * n  # by chance one in six
 
     def train(self, model: Recommender, data: Interactions) -> None:
+        """Train the model by gradients, all examples in one batch, with fresh negatives."""
         users, items = torch.from_numpy(data.users), torch.from_numpy(data.items)
         stream = TrainingStream(users, items, UnseenLists(data), 2, 1000, seed=0)
-        optimizer = Adam(model.parameters(), lr=0.03)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
         for epoch in range(self.epochs):
             optimizer.zero_grad()
             batch = stream.batch(epoch, 0)
@@ -192,7 +241,7 @@ class RecommenderContract:
         model.train()
         users = torch.tensor([0, 6, 0])  # a user and an item that repeat
         items = torch.tensor([[0, 1, 2, 2], [3, 3, 4, 0], [1, 0, 0, 4]])
-        loss = BCE()
+        loss = CrossEntropy()
         torch.manual_seed(1)  # the same dropout in both
         expected = loss(model(users, items))
         (expected + l2 * model.squared_norms(users, items)).backward()

@@ -14,8 +14,8 @@ from src.data.interactions import Interactions
 from src.data.sparse import interaction_matrix
 from src.errors import UserError
 from src.models.factorization import NMF, PureSVD
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestPureSVD(RecommenderContract):

@@ -12,10 +12,10 @@ from src.data.graph_matrices import adjacency, normalized_adjacency
 from src.data.interactions import Interactions
 from src.models.graph_convolution import GCN, Graph, GraphRecommender, LightGCN
 from src.models.recommender import Recommender
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract, train_part
 from src.training.adam import Adam
 from src.training.losses import BPR
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract, train_part
 
 
 class TestLightGCN(RecommenderContract):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from src.models.ials import IALS
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestIALS(RecommenderContract):

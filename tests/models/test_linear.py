@@ -20,9 +20,9 @@ from src.data.targets import make_targets
 from src.errors import UserError
 from src.evaluation.metrics import metrics_at, ranks
 from src.models.linear import EASE, SLIM, require_memory
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from tests.commands import ONE_THREAD, SMALL_DATA
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 if TYPE_CHECKING:
     from tests.conftest import Call

@@ -12,9 +12,9 @@ from src.errors import UserError
 from src.models import Recommender
 from src.models.mf import MF, SVDpp
 from src.models.ncf import as_gmf
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from src.training.losses import BPR
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestMF(RecommenderContract):

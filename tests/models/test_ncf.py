@@ -9,7 +9,7 @@ from torch import Tensor
 from src.errors import UserError
 from src.models import GMF, MLP, NCF, NeuMF
 from src.models.branches import tower
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestGMF(RecommenderContract):

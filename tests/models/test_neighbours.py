@@ -19,8 +19,8 @@ from src.models.neighbours import (
     find_cosine_neighbours,
     weight_entries,
 )
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 # users 0-2, items 0-3
 SMALL = interactions([[0, 1], [0, 1, 2], [2]], 4)

@@ -6,8 +6,8 @@ import torch
 
 from src.models.popularity import ItemPop, Random
 from src.models.recommender import Recommender
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from tests.data.fakes import interactions
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestItemPop(RecommenderContract):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from src.models import GeneralNCF, NeuMF, RecoHutNCF
+from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from src.training.losses import BalancedBCE
-from tests.models.contract import N_ITEMS, N_USERS, RecommenderContract
 
 
 class TestGeneralNCF(RecommenderContract):
