@@ -26,7 +26,7 @@ tune: .venv/ready  ## search for a model's best settings; ARGS="model=neumf data
 paper-quick: .venv/ready  ## the paper's tables and figures at 8 and 16 factors, into docs/paper.md
 	$(PY) -m src.paper quick=true workers=2 fill=docs/paper.md $(ARGS)
 
-paper: .venv/ready  ## all of them, three seeds; says first how long it takes; ARGS="what=table2" for some
+paper: .venv/ready  ## all of them, three seeds; says first how long such runs took; ARGS="what=table2" for some
 	$(PY) -m src.paper workers=2 fill=docs/paper.md $(ARGS)
 
 test: .venv/ready  ## the tests
