@@ -27,6 +27,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from src.config.compose import compose, group_choices, option_names
 from src.config.paths import CONF
+from src.config.processes import see_working_folder
 from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     # Hydra then raises what it would have printed, and leaves the printing to us
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
+    see_working_folder()
     if unknown := get_args_parser().parse_known_args()[1]:
         fail(_explain_unknown(unknown[0]))
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)

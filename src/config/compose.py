@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -114,7 +116,7 @@ def explained(words: Sequence[str]) -> Iterator[None]:
         cause = error.__cause__ or error
         key = getattr(cause, "full_key", None)
         line = f"no option {key}{_hint(key)}" if key else " ".join(str(cause).split())
-        raise UserError(f"{line} (in python -m src.train -m {' '.join(words)})") from error
+        raise UserError(f"{line} (in {command_line('train', '-m', *words)})") from error
 
 
 def _hint(key: str) -> str:
@@ -163,16 +165,21 @@ def is_group(name: str) -> bool:
         return last in loader.list_groups(parent)
 
 
-def command_words(command: str, *words: str) -> list[str]:
-    """Return `-m src.COMMAND WORDS` with the folders that this command was told to search."""
+def add_search_words(*words: str) -> list[str]:
+    """Return a command's words with the folders that this command was told to search."""
     folder = _config_dir()
     found = ["--config-dir", folder] if folder else []
-    return ["-m", f"src.{command}", *found, *words, *_given_to_hydra("hydra.searchpath")]
+    return [*found, *words, *_given_to_hydra("hydra.searchpath")]
 
 
 def command_line(command: str, *words: str) -> str:
-    """Return a command for the user to type, as the shell takes it."""
-    return shlex.join(["python", *command_words(command, *words)])
+    """Return a command for the user to type, as the shell takes it, in the working folder.
+
+    It is one of the console scripts if this command was started by one.
+    """
+    script = Path(sys.argv[0]).stem.startswith("ncf-")
+    name = [f"ncf-{command}"] if script else ["python", "-m", f"src.{command}"]
+    return shlex.join([*name, *add_search_words(*words)])
 
 
 def _config_dir() -> str | None:
@@ -182,7 +189,9 @@ def _config_dir() -> str | None:
         return None
     for place in running.config_loader().get_search_path().get_path():
         if place.provider == "command-line" and place.path:
-            return place.path.removeprefix("file://")
+            folder = Path(place.path.removeprefix("file://"))
+            inside = folder.is_relative_to(Path.cwd())
+            return str(folder.relative_to(Path.cwd()) if inside else folder)
     return None
 
 

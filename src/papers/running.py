@@ -7,7 +7,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from src.config.compose import command_line, command_words
+from src.config.compose import add_search_words, command_line
+from src.config.processes import own_command, own_environment
 from src.errors import INTERRUPTED, TERMINATED
 from src.papers.reproduction import RecordedRuns
 from src.papers.sweeps import Sweep
@@ -47,7 +48,9 @@ def _train(words: Sequence[str]) -> int:
     Raises KeyboardInterrupt when it was interrupted, SystemExit when it was terminated.
     """
     print(f"\n{command_line('train', '-m', *words)}", flush=True)
-    process = subprocess.Popen([sys.executable, *command_words("train", "-m", *words)])
+    process = subprocess.Popen(
+        own_command("train", *add_search_words("-m", *words)), env=own_environment()
+    )
     try:
         status = process.wait()
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from src.config.compose import command_line
 from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from src.run.provenance import git_commit
 from src.tracking import Tracker
@@ -51,7 +52,8 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
             f"best     trial {best.number} with {metric} {value_of(best):.4f}: {shown(best.params)}"
         )
         _importance(study, plan, folder / "importance.png", metric)
-        print(f"settings {file}: python -m src.train experiment={file.parent.name}/{file.stem}")
+        retrain = command_line("train", f"experiment={file.parent.name}/{file.stem}")
+        print(f"settings {file}: {retrain}")
         tracker.log_metrics({f"best/{metric}": value_of(best)}, len(trials))
         # tags, because a search that goes on may find others, and a param can't be changed
         tracker.set_tags(

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from src.config.compose import (
     Plain,
     choices_of,
+    command_line,
     compose,
     given_words,
     group_choices,
@@ -110,7 +111,8 @@ def _space(cfg: DictConfig, options: Plain, given: Sequence[str]) -> tuple[Space
         raise UserError(f"no search {choice}{near}: conf/search has {', '.join(known)}")
     space = read_space(OmegaConf.to_container(cfg.search, resolve=True))  # type: ignore[arg-type]
     if not space:
-        raise UserError(f"{model} has nothing to tune: python -m src.train model={model} is all")
+        train = command_line("train", f"model={model}")
+        raise UserError(f"{model} has nothing to tune: {train} is all")
     check_names(space, list(flatten(options)), group_choices())
     left, fixed = split_fixed(space, given)
     if not left:

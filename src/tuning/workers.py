@@ -13,6 +13,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
+from src.config.processes import own_command, own_environment
 from src.errors import INTERRUPTED, USER_ERROR, UserError
 
 # Its presence makes a process a worker; what it says is the MLflow run that trials are children of
@@ -40,11 +41,11 @@ def run_workers(
     a bug, when one of them failed.
     """
     environment = {
-        **os.environ,
+        **own_environment(),
         WORKER: parent or "",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads or 1)),
     }
-    command = [sys.executable, "-m", "src.tune", *sys.argv[1:]]
+    command = own_command("tune", *sys.argv[1:])
     logs = [folder / f"worker-{place}.log" for place in range(number)]
     lines: queue.Queue[str | None] = queue.Queue()
     processes = []

@@ -1,0 +1,39 @@
+"""Start commands of this project in processes of their own, wherever they are started from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from src.config.paths import SOURCE
+
+ROOT = str(SOURCE.parent)
+"""The folder that this copy of `src` is imported from."""
+
+
+def own_command(command: str, *words: str) -> list[str]:
+    """Return what starts `python -m src.COMMAND WORDS`, to be run with `own_environment`.
+
+    -P keeps the working folder from the front of the path, where a `src` of the user's own would
+    shadow this one; the command itself puts the folder at the end.
+    """
+    return [sys.executable, "-P", "-m", f"src.{command}", *words]
+
+
+def own_environment() -> dict[str, str]:
+    """Return this process's environment, in which `src` is this copy of it."""
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = [ROOT, *(folder for folder in others if folder and folder != ROOT)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def see_working_folder() -> None:
+    """Let modules in the working folder be imported, as console scripts would not.
+
+    It comes last, so that nothing in it shadows a module of ours or of a library; `src` is found
+    before it also by processes that copy our path, such as joblib's.
+    """
+    for folder in (ROOT, str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)
