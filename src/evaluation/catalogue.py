@@ -103,16 +103,22 @@ METRICS: tuple[Metric, ...] = (
 """A new metric is an entry here and a function in metrics.py (ranks), lists.py or ratings.py."""
 
 _KNOWN = {metric.name: metric for metric in METRICS}
+# Those of the user's own that `choose_metrics` has read in this process
+_OWN: dict[str, Metric] = {}
 
 
 def find_metric(name: str) -> Metric:
     """Return the metric of a name like "ndcg", "val/ndcg@10" or "best/test/full/rmse".
 
-    A name that is none of the catalogue's stands for a metric of a user's own, of which nothing
-    else is known here.
+    A name that is none of the catalogue's, nor read by `choose_metrics`, stands for a metric of
+    which nothing else is known here.
     """
     bare = name.rpartition("/")[2].partition("@")[0]
-    return _KNOWN.get(bare, Metric(bare, bare.replace("_", " ").capitalize(), bare))
+    return _KNOWN.get(bare) or _OWN.get(bare) or Metric(bare, _make_label(bare), bare)
+
+
+def _make_label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def lower_is_better(name: str) -> bool:
@@ -159,14 +165,15 @@ def choose_metrics(own: Sequence[str]) -> tuple[Metric, ...]:
 
     A path names a `Metric`, or a function whose first argument is called `ranked` (`RankedLists`)
     or `lists` (`RecommendedLists`), and whose second, k, may be left out where there is no cutoff.
-    Raises UserError for a path that names neither, and for names that are taken.
+    From then on all that is asked here of such a metric by its name is known. Raises UserError for
+    a path that names neither, and for names that are taken.
     """
     chosen = dict(_KNOWN)
     for path in own:
         metric = _read_metric(path)
         if metric.name in chosen:
             raise UserError(f"metrics={path}: there is a metric {metric.name} already")
-        chosen[metric.name] = metric
+        chosen[metric.name] = _OWN[metric.name] = metric
     return tuple(chosen.values())
 
 
@@ -183,8 +190,9 @@ def _read_metric(path: str) -> Metric:
             f"metrics={path}: a function of (ranked, k) or of (lists, k) is wanted, or a Metric"
         )
     name = path.rpartition(".")[2]
-    label = find_metric(name).label
-    return Metric(name, label, found, BASES[arguments[0]], at_cutoffs=len(arguments) > 1)
+    return Metric(
+        name, _make_label(name), found, BASES[arguments[0]], at_cutoffs=len(arguments) > 1
+    )
 
 
 def check_monitor(monitor: str, part: str, metrics: Sequence[Metric], ks: Sequence[int]) -> None:

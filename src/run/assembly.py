@@ -11,7 +11,6 @@ from pytorch_lightning.loggers import Logger
 
 from src.config.build import check
 from src.data.datamodule import InteractionDataModule
-from src.evaluation.catalogue import choose_metrics
 from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
 from src.run.options import Options
@@ -97,7 +96,7 @@ def _wrap(options: Options, model: Recommender) -> Judge:
     judging: dict[str, Any] = {
         "ks": options.ks,
         "monitor": options.protocol.monitor,
-        "metrics": choose_metrics(options.metrics),
+        "metrics": options.metrics,
     }
     if isinstance(model, Fitted):
         return FittedModule(model, rated=learns_ratings(options), **judging)

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from src.config.build import check
 from src.config.compose import Plain, plain
 from src.errors import UserError
-from src.evaluation.catalogue import check_cutoffs, check_monitor, choose_metrics
+from src.evaluation.catalogue import check_cutoffs, check_monitor
 from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
 from src.run.options import Options, read_options
@@ -63,8 +63,7 @@ def _try_model(options: Options) -> Recommender:
 
 def _check_judging(options: Options) -> None:
     protocol, rated = options.protocol, learns_ratings(options)
-    metrics = choose_metrics(options.metrics)
-    judging = [metric for metric in metrics if rated or metric.basis != "ratings"]
+    judging = [metric for metric in options.metrics if rated or metric.basis != "ratings"]
     part = "val" if protocol.validation else "test"
     check_monitor(protocol.monitor, part, judging, options.ks)
     candidates = options.data.options.candidates

@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from src.config.build import Component, check, read
 from src.config.compose import Plain
 from src.data.data_options import DataOptions
+from src.evaluation.catalogue import Metric, choose_metrics
 from src.training.trainer_options import TrainerOptions
 
 
@@ -68,8 +69,8 @@ class Options:
     """What src.tracking opens; `name` says which."""
     ks: list[int]
     """Cutoffs, ascending, 10 always among them: epochs are chosen and runs compared by it."""
-    metrics: list[str]
-    """Dotted paths of metrics of the user's own."""
+    metrics: tuple[Metric, ...]
+    """The catalogue's, and those of the user's own."""
     l2: float
     gradient_clip: float | None
 
@@ -102,7 +103,7 @@ def read_options(plain: Plain) -> Options:
         protocol=protocol,
         tracking=plain["tracking"],
         ks=sorted({*whole["ks"], 10}),
-        metrics=whole["metrics"],
+        metrics=choose_metrics(whole["metrics"]),
         l2=whole["l2"],
         gradient_clip=whole["gradient_clip"],
     )
