@@ -126,13 +126,13 @@ def test_a_record_of_another_folder(trained: TrainedHome, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("", "no picture is named (python -m src.plot graph, or python -m src.plot data)"),
-        ("grpah", "no picture grpah; did you mean graph? (python -m src.plot graph, or "),
+        ("", "no picture is named (python -m src.plot graph, matrices or data)"),
+        ("grpah", "no picture grpah; did you mean graph? (python -m src.plot graph, "),
         ("graph data", "can't read data: options are NAME=VALUE"),
         ("graph users=0", "users=0: Input should be greater than or equal to 1"),
         ("graph items=21", "items=21: Input should be less than or equal to 20"),
-        ("graph out=x.gif", "out=x.gif: the ending has to be one of .png, .pdf, .svg"),
-        ("graph out=7", "out=7: the ending has to be one of .png, .pdf, .svg"),
+        ("graph out=x.gif", "out=x.gif: the file has to end in .png, .pdf or .svg"),
+        ("graph out=7", "out=7: the file has to end in .png, .pdf or .svg"),
         ("graph data=ml-1", "no data ml-1; did you mean "),
         ("graph user=3", "no option user; did you mean users"),
         ("data data.k_core=x", "data.k_core=x: Input should be a valid integer"),
@@ -177,7 +177,7 @@ def test_help(call: Call) -> None:
         assert value == default
         assert yaml.safe_load(stated[name]) == default
     for example in re.findall(r"python -m src.plot (.*)", examples):
-        assert composed(call, *example.split())["what"] in ("graph", "data")
+        assert composed(call, *example.split())["what"] in ("graph", "matrices", "data")
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -117,7 +117,7 @@ def test_real_runs(trained: TrainedHome, call: Call, tmp_path: Path) -> None:
         (("runs=12345",), "runs=12345: at least 8 characters of a run's id"),
         (("runs=1e234567",), "no run 1e234567 in {uri}; make dashboard lists the runs"),
         (("sweep=first", "experiment=toy"), "sweep=... and experiment=... exclude each other: "),
-        (("sweep=first", "out=page.pdf"), "out=page.pdf: the ending has to be .html"),
+        (("sweep=first", "out=page.pdf"), "out=page.pdf: the file has to end in .html"),
         (("swep=first",), "no option swep; did you mean sweep"),
     ],
 )

@@ -22,18 +22,18 @@ def adjacency(data: Interactions, *, self_loops: bool = False) -> csr_array:
     """Return A [n, n], n = n_users + n_items; with `self_loops` A + I (Kipf & Welling 2017, 2)."""
     from scipy.sparse import block_array, eye_array
 
-    edges = _edges(data)
+    edges = _select_edges(data)
     matrix = block_array([[None, edges], [edges.T, None]], format="csr")
     return (matrix + eye_array(matrix.shape[0])).tocsr() if self_loops else matrix
 
 
 def degree(adjacency: csr_array) -> NDArray[np.float64]:
-    """Sum of the weights at each node [n]: its row's sum."""
+    """Return the sum of the weights at each node [n]: its row's sum."""
     return np.asarray(adjacency.sum(axis=1), dtype=np.float64)
 
 
 def laplacian(adjacency: csr_array) -> csr_array:
-    """L = D - A, D the diagonal matrix of degrees."""
+    """Return L = D - A [n, n], D the diagonal matrix of degrees."""
     from scipy.sparse import diags_array
 
     return (diags_array(degree(adjacency)) - adjacency).tocsr()
@@ -54,7 +54,7 @@ def normalized_adjacency(adjacency: csr_array) -> csr_array:
 
 
 def normalized_laplacian(adjacency: csr_array) -> csr_array:
-    """I - D^-1/2 A D^-1/2, without the ones of isolated nodes (Chung 1997, section 1.2)."""
+    """Return I - D^-1/2 A D^-1/2 without the ones of isolated nodes (Chung 1997, section 1.2)."""
     from scipy.sparse import diags_array
 
     connected = (degree(adjacency) > 0).astype(np.float64)
@@ -62,24 +62,25 @@ def normalized_laplacian(adjacency: csr_array) -> csr_array:
 
 
 def user_projection(data: Interactions) -> csr_array:
-    """[n_users, n_users]: how many items two users have in common; 0 on the diagonal."""
-    return _common_neighbours(_edges(data))
+    """Count the items that two users have in common [n_users, n_users]; 0 on the diagonal."""
+    return _count_common_neighbours(_select_edges(data))
 
 
 def item_projection(data: Interactions) -> csr_array:
-    """[n_items, n_items]: how many users two items have in common; 0 on the diagonal."""
-    return _common_neighbours(_edges(data).T.tocsr())
+    """Count the users that two items have in common [n_items, n_items]; 0 on the diagonal."""
+    return _count_common_neighbours(_select_edges(data).T.tocsr())
 
 
-def _common_neighbours(edges: csr_array) -> csr_array:
+def _count_common_neighbours(edges: csr_array) -> csr_array:
+    """Count the columns that two rows of edges have in common; 0 on the diagonal."""
     common = (edges @ edges.T).tocsr()
     common.setdiag(0)
     common.eliminate_zeros()
     return common
 
 
-def _edges(data: Interactions) -> csr_array:
-    """The users' rows and the items' columns of the adjacency [n_users, n_items]."""
+def _select_edges(data: Interactions) -> csr_array:
+    """Return the users' rows and the items' columns of the adjacency [n_users, n_items]."""
     from scipy.sparse import csr_array
 
     return csr_array(interaction_matrix(data), dtype=np.float64)

@@ -38,7 +38,7 @@ class TableColumn:
 
 
 @dataclass(frozen=True)
-class TableCell:
+class ValueCell:
     """One configuration in one column."""
 
     text: str
@@ -57,7 +57,7 @@ class TableRow:
     chosen: bool
     n: int
     """How many seeds it has."""
-    cells: list[TableCell]
+    cells: list[ValueCell]
 
 
 def list_columns(comparison: Comparison) -> list[TableColumn]:
@@ -148,13 +148,13 @@ def _make_column(comparison: Comparison, name: str) -> TableColumn:
     return TableColumn(name, title, True, -1 if metrics.lower_is_better(name) else 1)
 
 
-def _fill_cell(one: Configuration, column: TableColumn, best: str | None) -> TableCell:
+def _fill_cell(one: Configuration, column: TableColumn, best: str | None) -> ValueCell:
     """Return the cell of a configuration; `best` is the best mean of the column as written."""
     value = column.value_of(one)
     if value is None:
-        return TableCell("", float("-inf"))
+        return ValueCell("", float("-inf"))
     text = column.write(value, one.sd(column.name))
-    return TableCell(text, value, best=text.split(" ±")[0] == best)
+    return ValueCell(text, value, best=text.split(" ±")[0] == best)
 
 
 def _find_best(comparison: Comparison, column: TableColumn) -> str | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from src.data.interactions import IntArray, Interactions
 from src.reporting.palette import HUES
-from src.reporting.pictures.figures import make_figure, save_figure
+from src.reporting.pictures.canvas import make_figure, save_figure
 from src.reporting.pictures.node_sample import (
     Nodes,
     choose_nodes,

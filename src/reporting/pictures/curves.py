@@ -15,7 +15,7 @@ from src.evaluation.catalogue import (
     part_of,
 )
 from src.reporting.palette import HUES
-from src.reporting.pictures.figures import make_figure, save_figure, style_axes
+from src.reporting.pictures.canvas import make_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

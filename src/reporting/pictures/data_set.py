@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from src.data.interactions import IntArray, Interactions
 from src.reporting.palette import HUES
-from src.reporting.pictures.figures import make_figure, save_figure, style_axes
+from src.reporting.pictures.canvas import make_figure, save_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.reporting.pictures.figures import PAGE_DPI, make_figure, save_figure
+from src.reporting.pictures.canvas import PAGE_DPI, make_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

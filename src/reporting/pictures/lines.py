@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from src.reporting.palette import model_colors
-from src.reporting.pictures.figures import HEIGHT, PAGE_DPI, new_figure, save_figure
+from src.reporting.pictures.canvas import HEIGHT, PAGE_DPI, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

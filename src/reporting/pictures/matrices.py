@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from src.data.graph_matrices import (
 )
 from src.data.interactions import Interactions
 from src.reporting.palette import HUES
-from src.reporting.pictures.figures import make_figure, save_figure
+from src.reporting.pictures.canvas import make_figure, save_figure
 from src.reporting.pictures.node_sample import (
     Nodes,
     choose_nodes,
@@ -53,7 +52,7 @@ class GraphMatrix:
     """For mathtext, or in words."""
     values: NDArray[np.float64]
     """[n, n], symmetric."""
-    names: Sequence[str]
+    names: list[str]
     """[n]: users, then items, or one of them."""
     n_users: int
 
@@ -82,7 +81,7 @@ def draw_matrices(
         _draw_matrix(axes, matrix)
     title = describe_nodes(name, data, part, (len(left), len(right)))
     if (len(left), len(right)) != (data.n_users, data.n_items):
-        title += "\na sample from the most to the least active; matrices of the sample alone"
+        title += "\na sample from the most to the least active; matrices of the sample only"
     figure.suptitle(title, fontsize="large")
     save_figure(figure, file)
     for matrix in matrices:
@@ -91,7 +90,7 @@ def draw_matrices(
 
 
 def list_matrices(data: Interactions) -> list[GraphMatrix]:
-    """Return the matrices of the graph: three of nodes and edges above their normalized kin."""
+    """Return the six matrices of the graph, in the order of the panels."""
     users = [shorten(str(raw), LONGEST_NAME) for raw in data.user_ids]
     items = [shorten(str(raw), LONGEST_NAME) for raw in data.item_ids]
     plain = adjacency(data)
@@ -176,7 +175,7 @@ def _write_entries(axes: Axes, values: NDArray[np.float64]) -> None:
     """Write each number into its cell, zeros in grey."""
     size = min(10, 0.33 * POINTS_PER_INCH * CELLS_INCHES / len(values))
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         axes.text(
             column,
             row,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from src.reporting.palette import model_colors
-from src.reporting.pictures.figures import PAGE_DPI, new_figure, save_figure
+from src.reporting.pictures.canvas import PAGE_DPI, new_figure, save_figure
 from src.reporting.pictures.lines import count_legend_columns
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from src.reporting.palette import HUES
-from src.reporting.pictures.figures import new_figure, save_figure
+from src.reporting.pictures.canvas import new_figure, save_figure
 
 WIDTH = 7
 
