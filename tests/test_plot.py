@@ -62,6 +62,18 @@ def test_a_table_of_one_s_own(call: Call, table: Path) -> None:
     assert "2024-03-02 to 2024-03-24" in svg_texts(out)
 
 
+def test_matrices_are_drawn_and_printed(call: Call, table: Path) -> None:
+    own = ("data=file", f"data.path={table}", f"out={table.parent / 'matrices.svg'}")
+    finished = call("matrices", *own, command="plot")
+    assert {"adjacency", "normalized Laplacian", "u0", "i4"} <= set(svg_texts(picture(finished)))
+    printed = finished.out
+    assert printed.startswith("file: 5 users and 5 items with 20 interactions\n\nadjacency\n")
+    # every two users have three of their four items in common
+    assert "user projection\n   u0 u1 u2 u3 u4\nu0  0  3  3  3  3\n" in printed
+    whole = call("matrices", *own, "users=3", "items=2", command="plot")
+    assert "3 of 5 users, 2 of 5 items" in whole.out
+
+
 def test_filters_apply(call: Call, table: Path) -> None:
     out = table.parent / "data.svg"
     words = ("data=file", f"data.path={table}", "data.source.rating_column=stars", f"out={out}")

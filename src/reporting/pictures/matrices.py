@@ -84,9 +84,11 @@ def draw_matrices(
         title += "\na sample from the most to the least active; matrices of the sample only"
     figure.suptitle(title, fontsize="large")
     save_figure(figure, file)
-    for matrix in matrices:
-        if matrix.is_small:
-            print(f"{matrix.name}\n{write_matrix(matrix)}\n")
+    small = [matrix for matrix in matrices if matrix.is_small]
+    if small:
+        print(f"{title}\n")
+    for matrix in small:
+        print(f"{matrix.name}\n{write_matrix(matrix)}\n")
 
 
 def list_matrices(data: Interactions) -> list[GraphMatrix]:

@@ -23,6 +23,8 @@ def test_small_data_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (
         capsys.readouterr().out
         == """\
+films: 2 users and 2 items with 3 interactions
+
 adjacency
      1000 1001 i0 i1
 1000    0    0  1  1
@@ -80,7 +82,12 @@ def test_larger_matrices_are_colours_alone(
 ) -> None:
     draw_matrices(tmp_path / "matrices.svg", "films", random_data(13, 12), users=20, items=12)
     # of the projections that of the 12 items is small
-    assert capsys.readouterr().out.startswith("item projection\n")
+    printed = capsys.readouterr().out
+    assert printed.startswith("films: 13 users and 12 items with ")
+    assert [line for line in printed.splitlines() if line.endswith("projection")] == [
+        "item projection"
+    ]
+    assert "adjacency" not in printed
     assert "normalized Laplacian" in svg_texts(tmp_path / "matrices.svg")
 
 
