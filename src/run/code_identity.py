@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -46,13 +47,13 @@ def code_version() -> str:
 def own_code_version(options: Plain) -> str | None:
     """Return the digest of the modules that are not ours and that the options name; None of none.
 
-    With those that they import from their own folder.
+    Modules count too that they import from their own folder, from other parts of their package and
+    from beside it.
     """
     modules = sorted({path.rpartition(".")[0] for path in _named_paths(options)})
     found: dict[str, Path] = {}
     for module in modules:
-        if module and not module.startswith(OURS):
-            _collect(module, found)
+        _collect(module, found)
     return _digest(sorted(found.items())) if found else None
 
 
@@ -72,17 +73,26 @@ def _named_paths(node: Any) -> Iterator[str]:
 
 
 def _collect(module: str, found: dict[str, Path]) -> None:
-    """Add the module's file, and those of modules in its folder that it imports."""
+    """Add the module's file, and those of modules from the same place that it imports."""
+    if not module or module in found or module.startswith(OURS):
+        return
     file = _locate_source(module)
-    if file is None or module in found:
+    if file is None:
         return
     found[module] = file
-    if "site-packages" in file.parts:
-        return  # an installed package is what its files were built to be
+    if _is_installed(file):
+        return  # a library is what its files were built to be
+    place = file.parents[len(module.split(".")) - (file.name != "__init__.py")]
     for imported in _list_imports(file, module):
         other = _locate_source(imported)
-        if other is not None and file.parent in other.parents:
+        if other is not None and place in other.parents and not _is_installed(other):
             _collect(imported, found)
+
+
+def _is_installed(file: Path) -> bool:
+    """Tell whether a file is one of an installed library's, or of Python's own."""
+    libraries = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib")}
+    return "site-packages" in file.parts or any(one in file.parents for one in libraries)
 
 
 def _locate_source(module: str) -> Path | None:
@@ -98,13 +108,14 @@ def _locate_source(module: str) -> Path | None:
 
 def _list_imports(file: Path, module: str) -> list[str]:
     """Return the modules that a file imports, by their absolute names."""
-    package = module.rpartition(".")[0]
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     names = []
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            levels = package.split(".")
+            above = levels[: len(levels) - node.level + 1]
             parts = [*(above if node.level else []), *([node.module] if node.module else [])]
             base = ".".join(filter(None, parts))
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
