@@ -22,7 +22,7 @@ def train(cfg: DictConfig) -> float:
     with importing():
         from src.run.checks import check_options
         from src.run.pretraining import pretrain
-        from src.run.provenance import tags_of
+        from src.run.provenance import collect_tags
 
     folder = cli.output_folder()
     if cli.is_job():
@@ -32,17 +32,17 @@ def train(cfg: DictConfig) -> float:
     # Lightning and MLflow load only for what can be run
     with importing():
         from src.run import experiment
-    return experiment.run(options, folder, tags_of(options.plain, folder))
+    return experiment.run(options, folder, collect_tags(options.plain, folder))
 
 
 def _run_stage(name: str, stage: DictConfig, folder: Path) -> Path:
     """Run a pre-training stage in a folder within the run's own."""
     from src.run import experiment
     from src.run.checks import check_options
-    from src.run.provenance import tags_of
+    from src.run.provenance import collect_tags
 
     own, options = folder / f"pretrain-{name}", check_options(stage)
-    experiment.run(options, own, {**tags_of(options.plain, own), "stage": name})
+    experiment.run(options, own, {**collect_tags(options.plain, own), "stage": name})
     return own
 
 

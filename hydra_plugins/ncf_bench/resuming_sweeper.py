@@ -38,7 +38,7 @@ class ResumingSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs; at the end raise what made some fail, UserError if mistakes did."""
         with importing():
-            from src.sweeping.plan import name_of, plan, swept_in
+            from src.sweeping.plan import list_swept, name_sweep, plan
             from src.sweeping.record import SweepRecord
 
         assert self.config is not None
@@ -46,7 +46,7 @@ class ResumingSweeper(BasicSweeper):
         # a sweep's own configuration is not set by Hydra, and says what folders to search
         HydraConfig.instance().set_config(self.config.copy())
         combinations = grid(arguments, self.params)
-        swept, name = swept_in(combinations), name_of(self.config, combinations)
+        swept, name = list_swept(combinations), name_sweep(self.config, combinations)
         of_sweep = [f"sweep.name={name}", f"sweep.swept=[{','.join(swept)}]"]
         self._hand_down(of_sweep)
         composed = map(plain, compose_jobs(combinations, *of_sweep))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, Targets
+from src.errors import UserError
 from src.evaluation.catalogue import METRICS, Metric
 from src.evaluation.estimates import estimates
 from src.evaluation.lists import RecommendedLists, list_metrics
@@ -85,6 +86,11 @@ class Ranking:
     def per_user(self, ks: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the users [U] and each one's metrics [U]."""
         users = self.targets.users
+        if self._done < len(users):
+            raise UserError(
+                f"only {self._done} of {len(users)} targets were ranked: leave out what limits the "
+                "Trainer's batches, such as fast_dev_run or limit_test_batches"
+            )
         return per_user(users, self.ranks, self.n_negatives, ks, self.catalogue, self.metrics)
 
     def summarize(self, ks: Sequence[int]) -> dict[str, float]:

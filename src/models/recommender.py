@@ -65,6 +65,9 @@ class Recommender(Stored):
     arguments: Mapping[str, Any]
     """What it was made with, but for n_users and n_items; a checkpoint makes it again from this."""
 
+    trained = False
+    """Whether there is something to judge: set by training and by `load_model`."""
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check what a model is made with against its signature. Raises UserError."""
         model = super().__new__(cls)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from src.config.compose import Plain, plain
 from src.reporting.wording import counted, duration
 from src.run.pretraining import take_stages
-from src.sweeping.identity import fingerprint_of, key_of
+from src.sweeping.identity import make_key, read_fingerprint
 from src.sweeping.jobs import read_metrics
 from src.sweeping.plan import Job
 
@@ -120,4 +120,4 @@ def _list_work(job: Job) -> dict[Path, Plain]:
 
 def _find_folder(options: Plain, jobs: Path) -> Path:
     """Return the folder among the jobs' that a run with these options has; prepare its data."""
-    return jobs / key_of(options, fingerprint_of(options))
+    return jobs / make_key(options, read_fingerprint(options))

@@ -23,7 +23,7 @@ from src.run.summary import print_results
 from src.tracking import Tracker, open_tracker
 from src.training.checkpoints import read_epoch
 from src.training.module import RecommenderModule
-from src.training.trainer import history_of
+from src.training.trainer import find_history
 
 
 def run(
@@ -100,7 +100,7 @@ def _fit_and_select(
     """
     continuing = None if options.protocol.refit or not resuming else _last_checkpoint(made, folder)
     seconds = _fit(made, continuing)
-    epochs, selected = history_of(made.trainer).epochs, read_epoch(folder / BEST)
+    epochs, selected = find_history(made.trainer).epochs, read_epoch(folder / BEST)
     best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
     part = f"{made.module.judged_part}/"
     judged = {name: value for name, value in best.items() if name.startswith(part)}
@@ -143,7 +143,7 @@ def _fit(made: Run, continuing: Path | None = None) -> float:
     started = time.perf_counter()
     with _passing_on_interrupts():
         made.trainer.fit(made.module, datamodule=made.data, ckpt_path=continuing)
-    return time.perf_counter() - started + history_of(made.trainer).seconds_before
+    return time.perf_counter() - started + find_history(made.trainer).seconds_before
 
 
 @contextmanager

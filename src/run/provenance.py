@@ -19,7 +19,7 @@ from src.run.code_identity import code_version
 CODE = CONF.parent
 
 
-def tags_of(options: Plain, folder: Path) -> dict[str, str]:
+def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
     """Return the tags of a run that Hydra started, which writes to `folder`."""
     hydra = HydraConfig.get()
     commit = git_commit()

@@ -16,7 +16,7 @@ KEY_LENGTH = 16
 RECORDING = ("tracking", "sweep")
 
 
-def fingerprint_of(options: Plain) -> str | None:
+def read_fingerprint(options: Plain) -> str | None:
     """Return the fingerprint of the data, prepared on the way; None when options are mistaken."""
     try:
         return make_data(read_options(options)).prepared.fingerprint
@@ -34,13 +34,13 @@ def decisive(options: Plain) -> Plain:
     return {k: v for k, v in options.items() if k not in RECORDING} | {"data": data}
 
 
-def code_of(options: Plain) -> dict[str, str]:
+def digest_code(options: Plain) -> dict[str, str]:
     """Return digests of the code that computes a run with these options: ours, and the user's."""
     own = own_code_version({key: options[key] for key in options if key not in RECORDING})
     return {"code": code_version(), **({} if own is None else {"own_code": own})}
 
 
-def key_of(options: Plain, fingerprint: str | None) -> str:
+def make_key(options: Plain, fingerprint: str | None) -> str:
     """Return the digest of all that decides a run's results: options, data and code."""
-    key = {**decisive(options), "fingerprint": fingerprint, **code_of(options)}
+    key = {**decisive(options), "fingerprint": fingerprint, **digest_code(options)}
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]

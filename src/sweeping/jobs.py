@@ -20,8 +20,8 @@ from src.errors import UserError
 from src.run import experiment
 from src.run.checks import check_options
 from src.run.pretraining import pretrain
-from src.run.provenance import tags_of
-from src.sweeping.identity import fingerprint_of, key_of
+from src.run.provenance import collect_tags
+from src.sweeping.identity import make_key, read_fingerprint
 from src.tracking import open_tracker
 
 # What makes a run a child in a sweep's record, which a pre-training stage is not
@@ -47,7 +47,7 @@ def run(cfg: DictConfig, folder: Path, quiet: bool = False) -> float:
     last epoch. While another process is at the same job, this one waits. `quiet`: what it prints
     goes to output.txt in `folder`, and one line tells when it is done.
     """
-    tags = tags_of(plain(cfg), folder)
+    tags = collect_tags(plain(cfg), folder)
     with _alone_in(folder):
         selected = _find_selected(cfg, folder)
         if selected is not None:
@@ -97,10 +97,10 @@ def _recorded_mistakes(cfg: DictConfig, folder: Path, tags: Mapping[str, str]) -
 def _run_stage(name: str, stage: DictConfig, jobs: Path) -> Path:
     """Run a pre-training stage as a job of its own, which other jobs and sweeps share."""
     options = check_options(stage)
-    folder = jobs / key_of(options.plain, fingerprint_of(options.plain))
+    folder = jobs / make_key(options.plain, read_fingerprint(options.plain))
     with _alone_in(folder):
         if read_metrics(folder) is None:
-            known = tags_of(options.plain, folder).items()
+            known = collect_tags(options.plain, folder).items()
             about = {k: v for k, v in known if k not in OF_A_SWEEP}
             experiment.run(options, folder, {**about, "stage": name}, resuming=True)
     return folder

@@ -24,7 +24,7 @@ STATUSES = ("finished", "failed", "missing")
 MOST_ROWS = 60
 
 
-def table_of(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFrame:
+def make_table(jobs: Sequence[Job], errors: Mapping[str, Exception]) -> pd.DataFrame:
     """Make a table with one row a job: status, swept options, metrics, error, key and folder.
 
     `errors`: the errors of failed jobs, by key.

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from src.config.compose import Plain
 from src.errors import UserError
-from src.sweeping.identity import fingerprint_of, key_of
+from src.sweeping.identity import make_key, read_fingerprint
 from src.sweeping.jobs import read_metrics
 
 NAME = re.compile(r"[\w.+-]+")
@@ -45,14 +45,14 @@ class Job:
 
 def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     """Return the jobs of these words and options, each once; their data are prepared for that."""
-    swept = swept_in([words for words, _ in composed])
+    swept = list_swept([words for words, _ in composed])
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
     for words, options in composed:
         data = json.dumps(options["data"], sort_keys=True)
         if data not in fingerprints:
-            fingerprints[data] = fingerprint_of(options)
-        key = key_of(options, fingerprints[data])
+            fingerprints[data] = read_fingerprint(options)
+        key = make_key(options, fingerprints[data])
         folder = Path(options["sweep"]["jobs"]) / key
         said = dict(word.split("=", 1) for word in words)
         job = Job(words, {option: said[option] for option in swept}, options, key, folder)
@@ -60,12 +60,12 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     return list(jobs.values())
 
 
-def swept_in(grid: Sequence[Sequence[str]]) -> list[str]:
+def list_swept(grid: Sequence[Sequence[str]]) -> list[str]:
     """Return the options in which the combinations differ, in their order."""
     return [words[0].split("=")[0] for words in zip(*grid, strict=True) if len(set(words)) > 1]
 
 
-def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
+def name_sweep(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
     """Return the name that `sweep.name` gives, or one made from what is swept.
 
     The same command has the same name. Raises UserError for a name that no folder can have.
@@ -73,8 +73,8 @@ def name_of(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
     given = config.sweep.name
     if given is not None:
         return check_name("sweep.name", given)
-    swept = swept_in(grid)
-    parts = [_said(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
+    swept = list_swept(grid)
+    parts = [_name_values(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
     if not {"model", "experiment"} & set(swept):
         parts.insert(0, config.model.name)
     if "data" not in swept:
@@ -90,7 +90,7 @@ def check_name(option: str, given: object) -> str:
     return str(given)
 
 
-def _said(words: Sequence[str]) -> str:
+def _name_values(words: Sequence[str]) -> str:
     """Describe swept words: model.factors=8 and model.factors=16 become factors-8-16."""
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))

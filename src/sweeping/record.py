@@ -18,7 +18,7 @@ from src.reporting.wording import duration
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
 from src.sweeping.jobs import name_run, record
-from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, print_summary, table_of
+from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, make_table, print_summary
 from src.sweeping.plan import Job
 from src.tracking import open_tracker
 from src.tracking.reading import Reader
@@ -110,7 +110,7 @@ class SweepRecord:
         self._write_table()
 
     def _write_table(self) -> pd.DataFrame:
-        table = table_of(self.jobs, self.errors)
+        table = make_table(self.jobs, self.errors)
         table.to_csv(self.folder / JOBS, index=False)
         return table
 

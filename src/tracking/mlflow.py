@@ -15,9 +15,9 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
-from src.tracking.store import client_of, embedded, first_line, store_errors
+from src.tracking.store import embedded, first_line, open_client, store_errors
 from src.tracking.tracker import Tracker, flatten
-from src.tracking.views import TAG, View, as_tag
+from src.tracking.views import TAG, View, encode_view
 
 # MLflow's own limits (mlflow.utils.validation)
 MAX_PARAM_LENGTH = 6000
@@ -47,7 +47,7 @@ class MLflowTracker(Tracker):
         """
         try:
             with _creating(uri):
-                self.client = client_of(uri)
+                self.client = open_client(uri)
                 experiment_id = _experiment(self.client, experiment, uri, artifacts)
             self.run_id = _continued(self.client, experiment_id, continuing)
             if self.run_id is None:
@@ -117,7 +117,8 @@ class MLflowTracker(Tracker):
     def save_view(self, view: View) -> None:
         """Add a view to those of the experiment, in place of this run's earlier one."""
         with self._forgiving():
-            self.client.set_experiment_tag(self.experiment_id, f"{TAG}{self.run_id}", as_tag(view))
+            tag = f"{TAG}{self.run_id}"
+            self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
 
     def finish(self, status: str) -> None:
         self.set_tags({"status": status})
@@ -171,7 +172,7 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
     database = embedded(uri)
     if database is not None and not database.exists():
         return None
-    client = client_of(uri)
+    client = open_client(uri)
     from mlflow.exceptions import MlflowException
 
     try:
@@ -193,7 +194,7 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
     if database is not None and not database.exists():
         return None
     try:
-        client = client_of(uri)
+        client = open_client(uri)
         known = client.get_experiment_by_name(experiment)
         if known is None:
             return None

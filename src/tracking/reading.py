@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from src.errors import UserError, did_you_mean
-from src.tracking.store import client_of, embedded, first_line, store_errors
+from src.tracking.store import embedded, first_line, open_client, store_errors
 
 SHORTEST_PREFIX = 8
 RUNS_PER_CALL = 1000
@@ -51,7 +51,7 @@ class Reader:
         self.uri = uri
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with self._raise_user_errors():
-            self._client = client_of(uri)
+            self._client = open_client(uri)
         # asked for now, so that a store that can't be read is told at once
         self._experiment_ids  # noqa: B018
 

@@ -26,7 +26,7 @@ def embedded(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
-def client_of(uri: str) -> Any:
+def open_client(uri: str) -> Any:
     """Return MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

@@ -28,7 +28,7 @@ class View:
     ascending: bool
 
 
-def as_tag(view: View) -> str:
+def encode_view(view: View) -> str:
     """Return the text that MLflow's pages (3.17) keep of a view that a person saves there."""
     params = [f"params.`{param}`" for param in view.params]
     metrics = [f"metrics.`{metric}`".replace("@", "_at_") for metric in view.metrics]

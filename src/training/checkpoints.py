@@ -74,4 +74,5 @@ def load_model(
             f"{checkpoint} was written by a version of this project with other weights in a "
             f"{type(model).__name__}; train it again"
         ) from error
+    model.trained = True
     return model.eval()

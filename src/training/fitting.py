@@ -7,6 +7,7 @@ from typing import Any, cast
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from src.data.interactions import Interactions
+from src.errors import UserError
 from src.models.fitted import Fitted
 from src.training.judging import Judge
 
@@ -17,9 +18,14 @@ class FittedModule(Judge):
     whole = True
 
     def __init__(self, model: Fitted, *, rated: bool = False, **judging: Any) -> None:
-        """`rated`: the model predicts ratings, if it can; `judging` is for `Judge`."""
+        """`rated`: the model predicts ratings, which not all can; `judging` is for `Judge`."""
+        kind = type(model).__name__
+        if not isinstance(model, Fitted):
+            raise UserError(f"{kind} is trained by gradients: give it to RecommenderModule")
+        if rated and not model.rates:
+            raise UserError(f"{kind} predicts no ratings: leave out rated")
         super().__init__(model, **judging)
-        self.rated = rated and model.rates
+        self.rated = rated
 
     def on_fit_start(self) -> None:
         if not cast("Fitted", self.model).iterative:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
+import numpy as np
 import pytorch_lightning as pl
+import torch
 from annotated_types import Ge
 
 from src.config.build import check
@@ -51,6 +53,9 @@ class Judge(pl.LightningModule):
         self.rankings: list[Ranking] = []
         """What was scored last: one for each loader."""
         self._observed: Interactions | None = None
+        """The training part that the model learns from."""
+        self._passed_best = False
+        """Whether the weights are of a later epoch than the one that was selected."""
 
     def prepare(self, data: InteractionDataModule, *, training: bool) -> None:
         """Bring module and data together: before training the model observes the training part.
@@ -65,6 +70,10 @@ class Judge(pl.LightningModule):
         if training and self._observed is not data.train:
             self.model.observe(data.train)
             self._observed = data.train
+        if self._observed is not None and not _is_same(self._observed, data.train):
+            raise UserError(
+                "the model was trained on another training part, which may hold what is test here"
+            )
 
     def _check_fit(self, data: InteractionDataModule) -> None:
         model = self.model
@@ -84,6 +93,49 @@ class Judge(pl.LightningModule):
                 "the trainer needs an InteractionDataModule: trainer.fit(module, datamodule=data)"
             )
         self.prepare(data, training=stage == "fit")
+        if stage == "fit":
+            self._check_trainer()
+            # a model that was loaded judges; one with parts that are frozen stays as it is
+            if not self.model.training:
+                self.model.train()
+        else:
+            self._check_weights()
+
+    def _check_weights(self) -> None:
+        """Refuse to judge an untrained model, or an epoch after the one that was chosen."""
+        if self.trainer.ckpt_path:
+            return
+        if not self.model.trained:
+            raise UserError(
+                "the model is not trained: trainer.fit(module, datamodule=data) comes first, or "
+                "load_model(checkpoint); if it was trained elsewhere, say model.trained = True"
+            )
+        if self._passed_best:
+            raise UserError(
+                "the module has the weights of the last epoch, which is not the one that was "
+                'chosen: say ckpt_path="best", or ckpt_path="last" if these are meant'
+            )
+
+    def _check_trainer(self) -> None:
+        """Refuse a trainer that would choose by another metric, or has no epoch left to train."""
+        chooser = self.trainer.checkpoint_callback
+        monitor = getattr(chooser, "monitor", None)
+        if monitor not in (None, self.monitor):
+            raise UserError(
+                f"the trainer chooses the epoch by {monitor}, but the module's monitor is "
+                f"{self.monitor}: give both the same"
+            )
+        done, most = self.trainer.current_epoch, self.trainer.max_epochs
+        if most is not None and 0 <= most <= done:
+            raise UserError(f"this trainer has trained its {most} epochs already: make another")
+
+    def on_train_end(self) -> None:
+        self.model.trained = True
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        if best:
+            # mapped, so that only what is read comes from the disk
+            content = torch.load(best, map_location="cpu", weights_only=True, mmap=True)
+            self._passed_best = content["global_step"] != self.trainer.global_step
 
     @property
     def judged_part(self) -> str:
@@ -121,6 +173,8 @@ class Judge(pl.LightningModule):
         self.rankings[dataloader_idx].score(self.model, batch)
 
     def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:  # by a Trainer of the user's own, on a few batches
+            return
         part = self.judged_part
         measured = self.rankings[0].summarize(self.ks)
         kept = {m.name for m in self.metrics if m.by_epoch}
@@ -142,3 +196,10 @@ class Judge(pl.LightningModule):
             found |= ranking.estimate(self.ks)
             found["seconds"] = ranking.seconds
             self.tested |= {f"{prefix}/{name}": value for name, value in found.items()}
+
+
+def _is_same(one: Interactions, other: Interactions) -> bool:
+    """Tell whether two training parts hold the same pairs."""
+    return one is other or (
+        np.array_equal(one.users, other.users) and np.array_equal(one.items, other.items)
+    )

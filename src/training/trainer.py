@@ -24,11 +24,15 @@ from src.evaluation.catalogue import lower_is_better
 from src.training.callbacks import EpochBar, EpochHistory, Patience
 from src.training.trainer_options import TrainerOptions
 
-# Options of Lightning's Trainer that steps taken by hand make no use of
+# Options of Lightning's Trainer that steps taken by hand, or metrics over all targets, rule out
 INSTEAD = {
     "accumulate_grad_batches": "steps are taken by hand here; use a larger data.batch_size",
     "gradient_clip_val": "steps are taken by hand here; use gradient_clip",
     "gradient_clip_algorithm": "steps are taken by hand here; use gradient_clip",
+    "fast_dev_run": "every target has to be ranked; use trainer.max_epochs",
+    "overfit_batches": "every target has to be ranked; use a smaller data set",
+    "limit_val_batches": "every target has to be ranked",
+    "limit_test_batches": "every target has to be ranked",
 }
 
 
@@ -134,7 +138,7 @@ def set_up_cpu(threads: int | None) -> None:
     torch.set_flush_denormal(True)
 
 
-def history_of(trainer: pl.Trainer) -> EpochHistory:
+def find_history(trainer: pl.Trainer) -> EpochHistory:
     """Return the trainer's record of its epochs."""
     return next(c for c in trainer.callbacks if isinstance(c, EpochHistory))  # type: ignore[attr-defined]
 
@@ -157,6 +161,8 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    # of best.ckpt and last.ckpt the first is meant by ckpt_path="best"
+    warnings.filterwarnings("ignore", message=".*with multiple `ModelCheckpoint` callbacks.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*returned `None`, this fit will run with no opt.*")
     warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled.*")

@@ -17,8 +17,8 @@ from src.run.provenance import git_commit
 from src.tracking import Tracker
 from src.tuning.search_plan import SearchPlan
 from src.tuning.settings import write_settings
-from src.tuning.space import shown
-from src.tuning.study import Study, value_of
+from src.tuning.space import format_drawn
+from src.tuning.study import Study, read_value
 
 # With fewer the importances say more of chance than of the options
 TRIALS_FOR_IMPORTANCE = 10
@@ -46,15 +46,15 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
     tracker.log_metrics({f"trials/{state}": float(n) for state, n in counts.items()}, len(trials))
     if best is not None:
         file = experiments / f"{plan.name}.yaml"
-        write_settings(file, best.user_attrs["words"], _comment(plan, best, metric, summary))
-        draw_history(folder / "history.png", plan.name, metric, _points(trials), study.minimized)
-        print(
-            f"best     trial {best.number} with {metric} {value_of(best):.4f}: {shown(best.params)}"
-        )
-        _importance(study, plan, folder / "importance.png", metric)
+        write_settings(file, best.user_attrs["words"], _write_comment(plan, best, metric, summary))
+        points = _list_points(trials)
+        draw_history(folder / "history.png", plan.name, metric, points, study.minimized)
+        value = f"{metric} {read_value(best):.4f}"
+        print(f"best     trial {best.number} with {value}: {format_drawn(best.params)}")
+        _say_importance(study, plan, folder / "importance.png", metric)
         retrain = command_line("train", f"experiment={file.parent.name}/{file.stem}")
         print(f"settings {file}: {retrain}")
-        tracker.log_metrics({f"best/{metric}": value_of(best)}, len(trials))
+        tracker.log_metrics({f"best/{metric}": read_value(best)}, len(trials))
         # tags, because a search that goes on may find others, and a param can't be changed
         tracker.set_tags(
             {"best_trial": best.number, **{f"best.{k}": v for k, v in best.params.items()}}
@@ -87,25 +87,25 @@ def trials_table(study: Study, plan: SearchPlan) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"epochs": "Int64"})
 
 
-def _comment(plan: SearchPlan, best: FrozenTrial, metric: str, summary: str) -> list[str]:
+def _write_comment(plan: SearchPlan, best: FrozenTrial, metric: str, summary: str) -> list[str]:
     return [
         f"Found by src.tune {shlex.join(plan.words)}",
-        f"Study {plan.name} ({summary}): trial {best.number} had {metric} {value_of(best)!r}.",
+        f"Study {plan.name} ({summary}): trial {best.number} had {metric} {read_value(best)!r}.",
         f"{date.today().isoformat()}, commit {git_commit()}.",
     ]
 
 
-def _points(trials: list[FrozenTrial]) -> list[TrialPoint]:
+def _list_points(trials: list[FrozenTrial]) -> list[TrialPoint]:
     """List the points of the trials that have a value, in order."""
     return [
-        TrialPoint(trial.number, value_of(trial), pruned=trial.state == TrialState.PRUNED)
+        TrialPoint(trial.number, read_value(trial), pruned=trial.state == TrialState.PRUNED)
         for trial in trials
         if "value" in trial.user_attrs
     ]
 
 
-def _importance(study: Study, plan: SearchPlan, file: Path, metric: str) -> None:
-    importances = importances_of(study, plan)
+def _say_importance(study: Study, plan: SearchPlan, file: Path, metric: str) -> None:
+    importances = measure_importances(study, plan)
     if importances:
         draw_importance(file, plan.name, metric, importances)
         words = [f"{name} {share:.0%}" for name, share in importances.items() if share >= 0.005]
@@ -118,12 +118,12 @@ def _importance(study: Study, plan: SearchPlan, file: Path, metric: str) -> None
         )
 
 
-def importances_of(study: Study, plan: SearchPlan) -> Mapping[str, float]:
+def measure_importances(study: Study, plan: SearchPlan) -> Mapping[str, float]:
     """Return each option's share of the variance (fANOVA, Hutter et al. 2014), largest first.
 
     The mapping is empty where there are too few trials to estimate it.
     """
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
-    if len(complete) < TRIALS_FOR_IMPORTANCE or len({value_of(trial) for trial in complete}) < 2:
+    if len(complete) < TRIALS_FOR_IMPORTANCE or len({read_value(trial) for trial in complete}) < 2:
         return {}
     return get_param_importances(study.study, evaluator=FanovaImportanceEvaluator(seed=0))

@@ -24,7 +24,7 @@ from src.tuning.progress import Progress
 from src.tuning.search import search
 from src.tuning.search_plan import SearchPlan, make_plan
 from src.tuning.study import Study, open_study
-from src.tuning.workers import WORKER, end_with_parent, run_workers, threads_each
+from src.tuning.workers import WORKER, end_with_parent, run_workers, share_threads
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def run_search(cfg: DictConfig, folder: Path, explain: Callable[[Exception], str
     worker = WORKER in os.environ
     plan = _make_plan(cfg, quiet=worker)
     wanted = plan.options["trainer"]["threads"]
-    threads = threads_each(own.workers, wanted)
+    threads = share_threads(own.workers, wanted)
     with open_study(folder / plan.name, plan, own.sampler_seed, own.prune) as study:
         work = partial(
             search,

@@ -10,8 +10,8 @@ from src.errors import UserError
 from src.reporting.wording import duration
 from src.tuning.outcome import Outcome
 from src.tuning.search_plan import SearchPlan
-from src.tuning.space import shown
-from src.tuning.study import FINISHED, Study, value_of
+from src.tuning.space import format_drawn
+from src.tuning.study import FINISHED, Study, read_value
 from src.tuning.trial import run_trial
 
 # A search whose trials fail from the first on is ended
@@ -48,14 +48,15 @@ def search(
             failed += 1
             done, what = study.n_finished(), f"failed: {why}"
             if failed >= MOST_FAILURES and failed > succeeded:
-                say(_line(study, trial, done, total, [what]))
+                say(_format_line(study, trial, done, total, [what]))
                 raise UserError(
                     f"{failed} of {failed + succeeded} trials failed, the last one with: {why}"
                 ) from error
         except BaseException:
             study.give_back(trial)
             raise
-        say(_line(study, trial, done, total, [what, *_best(study), *_left(study, total, workers)]))
+        facts = [what, *_describe_best(study), *_estimate_left(study, total, workers)]
+        say(_format_line(study, trial, done, total, facts))
 
 
 def _run(
@@ -63,10 +64,10 @@ def _run(
 ) -> tuple[int, str]:
     """Run the trial and tell the study; return how many are finished then, and a description."""
     metric = plan.metric
-    twin = study.twin(trial)
+    twin = study.find_twin(trial)
     if twin is not None:
-        done = study.finish(trial, Outcome(value_of(twin), pruned=False, epochs=0, seconds=0.0))
-        return done, f"{metric} {value_of(twin):.4f}, the same as trial {twin.number}"
+        done = study.finish(trial, Outcome(read_value(twin), pruned=False, epochs=0, seconds=0.0))
+        return done, f"{metric} {read_value(twin):.4f}, the same as trial {twin.number}"
     outcome = run_trial(plan, trial, study.trial_folder(trial.number), parent, more)
     what = f"{metric} {outcome.value:.4f}, {outcome.seconds:.1f} s"
     if outcome.pruned:
@@ -74,17 +75,17 @@ def _run(
     return study.finish(trial, outcome), what
 
 
-def _line(study: Study, trial: Trial, done: int, total: int, facts: Sequence[str]) -> str:
+def _format_line(study: Study, trial: Trial, done: int, total: int, facts: Sequence[str]) -> str:
     number = f"{done:>{len(str(total))}}/{total}  trial {trial.number}"
-    return f"{number}: {'; '.join([*facts, shown(trial.params)])}"
+    return f"{number}: {'; '.join([*facts, format_drawn(trial.params)])}"
 
 
-def _best(study: Study) -> list[str]:
+def _describe_best(study: Study) -> list[str]:
     best = study.best
-    return [] if best is None else [f"best {value_of(best):.4f} (trial {best.number})"]
+    return [] if best is None else [f"best {read_value(best):.4f} (trial {best.number})"]
 
 
-def _left(study: Study, total: int, workers: int) -> list[str]:
+def _estimate_left(study: Study, total: int, workers: int) -> list[str]:
     """Estimate the time for the remaining trials, if there are any."""
     took = [trial.user_attrs["seconds"] for trial in study.trials if trial.state in FINISHED]
     left = total - len(took)

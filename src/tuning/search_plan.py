@@ -25,7 +25,7 @@ from src.errors import UserError, did_you_mean
 from src.evaluation.catalogue import lower_is_better
 from src.run.assembly import make_data
 from src.run.options import read_options
-from src.sweeping.identity import code_of, decisive
+from src.sweeping.identity import decisive, digest_code
 from src.sweeping.plan import check_name
 from src.tracking.tracker import flatten
 from src.tuning.space import Space, check_names, read_space, split_fixed
@@ -126,7 +126,7 @@ def _about(options: Plain, space: Space) -> dict[str, Any]:
     trainer = {key: value for key, value in options["trainer"].items() if key != "threads"}
     kept = {**decisive(options), "trainer": trainer}
     about = {name: value for name, value in flatten(kept).items() if name not in space}
-    about |= {"data_fingerprint": fingerprint, **code_of(options)}
+    about |= {"data_fingerprint": fingerprint, **digest_code(options)}
     about |= {f"search.{name}": asdict(searched) for name, searched in space.items()}
     # as the study's database gives it back
     return json.loads(json.dumps(about))

@@ -33,7 +33,7 @@ def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> 
         chosen.pop(key, None)
     content = {
         "defaults": [{f"override /{group}": choice} for group, choice in choices.items()],
-        **_different(chosen, given),
+        **_find_differences(chosen, given),
     }
     lines = ["# @package _global_", *(f"# {line}" for line in comment)]
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,12 +53,12 @@ def _represent(dumper: yaml.SafeDumper, entries: list[Any]) -> yaml.Node:
 _Dumper.add_representer(list, _represent)
 
 
-def _different(chosen: Mapping[Any, Any], given: Mapping[Any, Any]) -> dict[Any, Any]:
+def _find_differences(chosen: Mapping[Any, Any], given: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the entries of `chosen` that are different in `given`, or missing there."""
     found: dict[Any, Any] = {}
     for key, value in chosen.items():
         if key in given and isinstance(value, Mapping) and isinstance(given[key], Mapping):
-            if inner := _different(value, given[key]):
+            if inner := _find_differences(value, given[key]):
                 found[key] = inner
         elif key not in given or value != given[key]:
             found[key] = value

@@ -42,7 +42,7 @@ class Choices:
     def __str__(self) -> str:
         if isinstance(self.choices, dict):
             return ", ".join(f"{name} {value}" for name, value in self.choices.items())
-        return ", ".join(map(quoted, self.choices))
+        return ", ".join(map(quote, self.choices))
 
 
 @dataclass(frozen=True)
@@ -147,26 +147,26 @@ def check_names(space: Space, options: Sequence[str], groups: Mapping[str, Seque
             raise UserError(f"search.{name}: the model's configuration has no option {name}{near}")
 
 
-def words_of(space: Space, drawn: Mapping[str, Any]) -> list[str]:
+def list_words(space: Space, drawn: Mapping[str, Any]) -> list[str]:
     """Return the words for the command line of what was drawn: model.factors=8."""
-    return [f"{name}={quoted(space[name].value(value))}" for name, value in drawn.items()]
+    return [f"{name}={quote(space[name].value(value))}" for name, value in drawn.items()]
 
 
-def quoted(value: Any) -> str:
+def quote(value: Any) -> str:
     """Write a value as Hydra reads it on a command line, exact to the last bit."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{','.join(map(quoted, value))}]"
+        return f"[{','.join(map(quote, value))}]"
     if PLAIN.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-def shown(drawn: Mapping[str, Any]) -> str:
+def format_drawn(drawn: Mapping[str, Any]) -> str:
     """Write what was drawn for people: model.factors=8 optimizer.lr=0.001235."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"

@@ -40,7 +40,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 @contextmanager
 def open_study(folder: Path, plan: SearchPlan, seed: int, prune: bool) -> Iterator[Study]:
     """Open the plan's study in `folder`, new or continued; this process works on it meanwhile."""
-    pruner = pruner_for(plan.options["trainer"]["max_epochs"], prune)
+    pruner = make_pruner(plan.options["trainer"]["max_epochs"], prune)
     study = Study(folder, plan.about, lower_is_better(plan.metric), seed, pruner)
     try:
         yield study
@@ -48,7 +48,7 @@ def open_study(folder: Path, plan: SearchPlan, seed: int, prune: bool) -> Iterat
         study.close()
 
 
-def pruner_for(max_epochs: int, prune: bool) -> BasePruner:
+def make_pruner(max_epochs: int, prune: bool) -> BasePruner:
     """Return a pruner of trials worse than the median at their epoch.
 
     It never ends the first epochs of a trial, nor the first trials.
@@ -201,7 +201,7 @@ class Study:
     def _drop_checkpoints(self, number: int) -> None:
         shutil.rmtree(self.trial_folder(number) / "checkpoints", ignore_errors=True)
 
-    def twin(self, trial: Trial) -> FrozenTrial | None:
+    def find_twin(self, trial: Trial) -> FrozenTrial | None:
         """Return an earlier trial that finished with the same draws, and so with the same value."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return next((other for other in complete if other.params == trial.params), None)
@@ -226,7 +226,8 @@ class Study:
         """The first of the best trials; None while no trial has run to its end."""
         complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
         sign = 1 if self.minimized else -1
-        return min(complete, key=lambda trial: (sign * value_of(trial), trial.number), default=None)
+        order = {trial.number: (sign * read_value(trial), trial.number) for trial in complete}
+        return min(complete, key=lambda trial: order[trial.number], default=None)
 
     @property
     def minimized(self) -> bool:
@@ -234,7 +235,7 @@ class Study:
         return self.study.direction == optuna.study.StudyDirection.MINIMIZE
 
 
-def value_of(trial: FrozenTrial) -> float:
+def read_value(trial: FrozenTrial) -> float:
     """Return the value of the metric that selected the trial's epoch."""
     return trial.user_attrs["value"]
 

@@ -16,11 +16,11 @@ from src.config.compose import compose, plain
 from src.errors import UserError
 from src.run import experiment
 from src.run.checks import check_options
-from src.run.provenance import tags_of
+from src.run.provenance import collect_tags
 from src.tuning.outcome import Outcome
 from src.tuning.pruning import Pruning
 from src.tuning.search_plan import SearchPlan
-from src.tuning.space import words_of
+from src.tuning.space import list_words
 
 LOG = "train.log"
 
@@ -33,13 +33,13 @@ def run_trial(
     `parent`: the MLflow run that the trial's own is a child of. `more`: words of the command line
     that come from how the search is run. Raises UserError for settings that can't be trained.
     """
-    words = [*plan.words, *more, *words_of(plan.space, trial.params)]
+    words = [*plan.words, *more, *list_words(plan.space, trial.params)]
     trial.set_user_attr("words", words)
     cfg = compose([*words, "protocol.refit=false"])
     if "run_name" in cfg.tracking:
         OmegaConf.update(cfg, "tracking.run_name", f"trial {trial.number}")
     tags = {
-        **tags_of(plain(cfg), folder),
+        **collect_tags(plain(cfg), folder),
         "overrides": " ".join(words),
         "mlflow.source.name": "src.tune",
         "sweep": plan.name,
@@ -50,7 +50,7 @@ def run_trial(
     pruning = Pruning(trial)
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    with _into(folder / LOG):
+    with _redirect_to(folder / LOG):
         options = check_options(cfg)
         value = experiment.run(options, folder, tags, callbacks=[pruning], testing=False)
     if math.isnan(value):
@@ -59,7 +59,7 @@ def run_trial(
 
 
 @contextmanager
-def _into(file: Path) -> Iterator[None]:
+def _redirect_to(file: Path) -> Iterator[None]:
     """Send what a run prints, warns of and logs to a file."""
     root = logging.getLogger()
     handlers = root.handlers[:]

@@ -20,7 +20,7 @@ from src.errors import INTERRUPTED, USER_ERROR, UserError
 WORKER = "NCF_TUNE_WORKER"
 
 
-def threads_each(workers: int, threads: int | None) -> int | None:
+def share_threads(workers: int, threads: int | None) -> int | None:
     """Return the CPU threads of a trial: `threads`, at most each worker's share of the cores."""
     if workers == 1:
         return threads

@@ -8,8 +8,8 @@ from itertools import chain
 
 import numpy as np
 
-from src.data.interactions import Interactions
 from src.data.data_options import PreparationOptions
+from src.data.interactions import Interactions
 from src.data.sources.source import ReleasedSplit
 from src.errors import UserError
 

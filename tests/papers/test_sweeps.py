@@ -15,7 +15,7 @@ from src.papers.exhibits import EXHIBITS, PAPER
 from src.papers.request import PaperRequest
 from src.papers.sweeps import Sweep, compose_sweep, list_sweeps, list_tuned_models
 from src.run.pretraining import take_stages
-from src.sweeping.jobs import key_of
+from src.sweeping.jobs import make_key
 from tests.commands import SMALL_DATA
 
 FILES = sorted(path.stem for path in (CONF / "experiment" / "paper").glob("*.yaml"))
@@ -105,7 +105,7 @@ def test_pretraining_shares_the_jobs_of_its_parts() -> None:
                 ["experiment=paper/figure5", f"{word}{quick}{part}", "seed=1"]
             )
             stage = OmegaConf.to_container(stages[part], resolve=True)
-            assert key_of(stage, "") == key_of(alone, "")  # type: ignore[arg-type]
+            assert make_key(stage, "") == make_key(alone, "")  # type: ignore[arg-type]
 
 
 def test_settings() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.sweeping.jobs_table import as_markdown, print_summary, table_of
+from src.sweeping.jobs_table import as_markdown, make_table, print_summary
 from src.sweeping.plan import Job
 
 
@@ -25,7 +25,7 @@ def jobs(tmp_path: Path) -> list[Job]:
 
 
 def test_a_row_for_each_job(jobs: list[Job]) -> None:
-    table = table_of(jobs, {"mlp": UserError("no such\nthing")})
+    table = make_table(jobs, {"mlp": UserError("no such\nthing")})
     assert list(table["status"]) == ["finished", "failed", "missing"]
     assert list(table["error"]) == ["", "no such thing", ""]
     assert list(table.columns) == [
@@ -37,7 +37,7 @@ def test_a_row_for_each_job(jobs: list[Job]) -> None:
 
 
 def test_what_a_person_reads(jobs: list[Job], capsys: pytest.CaptureFixture[str]) -> None:
-    table = table_of(jobs, {key: UserError("no such thing") for key in ("mlp", "neumf")})
+    table = make_table(jobs, {key: UserError("no such thing") for key in ("mlp", "neumf")})
     print_summary("night", table, Path("jobs.csv"))
     out = capsys.readouterr().out
     assert "night: 2 failed, 1 finished" in out

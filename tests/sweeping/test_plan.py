@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from src.errors import UserError
 from src.sweeping import identity, plan
-from src.sweeping.identity import key_of
-from src.sweeping.plan import name_of, swept_in
+from src.sweeping.identity import make_key
+from src.sweeping.plan import list_swept, name_sweep
 
 OPTIONS: dict[str, Any] = {
     "seed": 0,
@@ -45,20 +45,20 @@ def changed(path: str, value: Any) -> dict[str, Any]:
              "tracking.name", "sweep.name", "sweep.rerun"],
 )  # fmt: skip
 def test_where_things_lie_makes_no_other_job(path: str) -> None:
-    assert key_of(changed(path, "elsewhere"), "abc") == key_of(OPTIONS, "abc")
+    assert make_key(changed(path, "elsewhere"), "abc") == make_key(OPTIONS, "abc")
 
 
 @pytest.mark.parametrize("path", ["seed", "data.negatives", "data.name", "model.factors"])
 def test_what_decides_results_makes_another_job(path: str) -> None:
-    assert key_of(changed(path, 1), "abc") != key_of(OPTIONS, "abc")
+    assert make_key(changed(path, 1), "abc") != make_key(OPTIONS, "abc")
 
 
 def test_other_data_or_code_make_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = key_of(OPTIONS, "abc")
+    before = make_key(OPTIONS, "abc")
     assert len(before) == 16
-    assert key_of(OPTIONS, "abd") != before
+    assert make_key(OPTIONS, "abd") != before
     monkeypatch.setattr(identity, "code_version", lambda: "changed")
-    assert key_of(OPTIONS, "abc") != before
+    assert make_key(OPTIONS, "abc") != before
 
 
 def test_jobs_that_come_to_the_same_are_one(
@@ -97,23 +97,23 @@ def config(name: str | None = None) -> Any:
 
 
 def test_a_name_says_what_is_swept() -> None:
-    assert swept_in(GRID) == ["seed"]
-    assert name_of(config(), GRID).startswith("toy_gmf_seed-0-1-")
+    assert list_swept(GRID) == ["seed"]
+    assert name_sweep(config(), GRID).startswith("toy_gmf_seed-0-1-")
     models = [["model=gmf", "model.factors=8"], ["model=mlp", "model.factors=16"]]
-    assert name_of(config(), models).startswith("toy_gmf-mlp_factors-8-16-")
+    assert name_sweep(config(), models).startswith("toy_gmf-mlp_factors-8-16-")
     layers = [["model.layers=[64,8]"], ["model.layers=[32,8]"]]
-    assert name_of(config(), layers).startswith("toy_gmf_layers-64.8-32.8-")
+    assert name_sweep(config(), layers).startswith("toy_gmf_layers-64.8-32.8-")
 
 
 def test_the_same_command_has_the_same_name() -> None:
-    assert name_of(config(), GRID) == name_of(config(), GRID)
+    assert name_sweep(config(), GRID) == name_sweep(config(), GRID)
     longer = [[*words, "optimizer.lr=1"] for words in GRID]
-    assert name_of(config(), longer) != name_of(config(), GRID)
+    assert name_sweep(config(), longer) != name_sweep(config(), GRID)
     again = [[*words, "sweep.rerun=true"] for words in GRID]
-    assert name_of(config(), again) == name_of(config(), GRID)
+    assert name_sweep(config(), again) == name_sweep(config(), GRID)
 
 
 def test_a_name_of_the_user_s_own() -> None:
-    assert name_of(config("night-1"), GRID) == "night-1"
+    assert name_sweep(config("night-1"), GRID) == "night-1"
     with pytest.raises(UserError, match=r"sweep.name=a/b: letters, digits"):
-        name_of(config("a/b"), GRID)
+        name_sweep(config("a/b"), GRID)

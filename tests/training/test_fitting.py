@@ -16,7 +16,7 @@ from src.models.fitted import Fitted
 from src.models.popularity import ItemPop
 from src.training.checkpoints import load_model
 from src.training.fitting import FittedModule
-from src.training.trainer import history_of, make_trainer
+from src.training.trainer import find_history, make_trainer
 from src.training.trainer_options import TrainerOptions
 from tests.training.test_module import Generated
 
@@ -52,7 +52,7 @@ def fit(folder: Path, kind: type[Fitted], **options: Any) -> tuple[FittedModule,
 
 def test_one_epoch_is_all_that_a_formula_takes(tmp_path: Path) -> None:
     module, trainer = fit(tmp_path, ItemPop, max_epochs=30)
-    (epoch,) = history_of(trainer).epochs
+    (epoch,) = find_history(trainer).epochs
     assert set(epoch) > {"epoch", "train/seconds", "eval/seconds", "val/ndcg@10"}
     assert "train/loss" not in epoch
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["best.ckpt"]
@@ -64,7 +64,7 @@ def test_one_epoch_is_all_that_a_formula_takes(tmp_path: Path) -> None:
 
 def test_sweeps_are_judged_and_chosen_like_epochs(tmp_path: Path) -> None:
     module, trainer = fit(tmp_path, Sweeping, max_epochs=30, patience=2)
-    epochs = history_of(trainer).epochs
+    epochs = find_history(trainer).epochs
     assert len(epochs) == 5  # two after the best without a better one
     assert trainer.global_step == 5
     best = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20)

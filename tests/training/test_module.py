@@ -23,7 +23,7 @@ from src.training.adam import Adam
 from src.training.checkpoints import load_model
 from src.training.losses import BCE, Squared
 from src.training.module import RecommenderModule
-from src.training.trainer import history_of, make_trainer
+from src.training.trainer import find_history, make_trainer
 from src.training.trainer_options import TrainerOptions
 
 # The matrix of the small tutorials: 4 users x 5 items, 1 where they interacted.
@@ -121,7 +121,7 @@ def test_resumed_run_equals_one_never_cut_off(
     resumed_trainer, resumed = fit(tmp_path / "cut", 4, resume=last, **options)
     assert torch.equal(weights(whole), weights(resumed))
     losses = [
-        [epoch["train/loss"] for epoch in history_of(trainer).epochs]
+        [epoch["train/loss"] for epoch in find_history(trainer).epochs]
         for trainer in (whole_trainer, resumed_trainer)
     ]
     assert len(losses[0]) == 4
@@ -130,7 +130,7 @@ def test_resumed_run_equals_one_never_cut_off(
 
 def test_best_checkpoint_is_of_the_best_epoch_and_loads_alone(tmp_path: Path) -> None:
     trainer, module = fit(tmp_path, 6)
-    epochs = history_of(trainer).epochs
+    epochs = find_history(trainer).epochs
     best = max(epochs, key=lambda epoch: epoch["val/ndcg@10"])
     checkpoint = tmp_path / "checkpoints" / "best.ckpt"
     assert torch.load(checkpoint, weights_only=True)["epoch"] == best["epoch"]

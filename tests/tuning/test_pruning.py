@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 
 from src.training.judging import Judge
 from src.tuning.pruning import Pruning
-from src.tuning.study import EPOCHS_BEFORE_PRUNING, TRIALS_BEFORE_PRUNING, pruner_for
+from src.tuning.study import EPOCHS_BEFORE_PRUNING, TRIALS_BEFORE_PRUNING, make_pruner
 
 
 class Judged(Judge):
@@ -43,7 +43,7 @@ def run(study: optuna.Study, values: list[float]) -> Pruning:
 
 def made(max_epochs: int, prune: bool = True) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(direction="maximize", pruner=pruner_for(max_epochs, prune))
+    return optuna.create_study(direction="maximize", pruner=make_pruner(max_epochs, prune))
 
 
 def test_what_falls_behind_is_ended_after_its_first_epochs() -> None:

@@ -12,11 +12,11 @@ from optuna.trial import TrialState
 from src.errors import UserError
 from src.tuning.outcome import Outcome
 from src.tuning.search import search
-from src.tuning.search_plan import Plan
+from src.tuning.search_plan import SearchPlan
 from src.tuning.space import Range
 from src.tuning.study import Study
 
-PLAN = Plan(
+PLAN = SearchPlan(
     name="test",
     words=[],
     options={"protocol": {"monitor": "val/ndcg@10"}},

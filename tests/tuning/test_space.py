@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from src.errors import UserError
-from src.tuning.space import Range, check_names, quoted, read_space, shown, split_fixed, words_of
+from src.tuning.space import (
+    Range,
+    check_names,
+    format_drawn,
+    list_words,
+    quote,
+    read_space,
+    split_fixed,
+)
 
 NODE: dict[str, Any] = {
     "model": {
@@ -39,9 +47,9 @@ def test_distributions() -> None:
 
 def test_words_of_what_is_drawn() -> None:
     drawn = {"model.factors": 8, "model.layers": "wide", "loss": "softmax", "l2": 1e-05}
-    words = words_of(read_space(NODE), drawn)
+    words = list_words(read_space(NODE), drawn)
     assert words == ["model.factors=8", "model.layers=[64,32]", "loss=softmax", "l2=1e-05"]
-    assert shown({**drawn, "l2": 0.0123456}) == (
+    assert format_drawn({**drawn, "l2": 0.0123456}) == (
         "model.factors=8 model.layers=wide loss=softmax l2=0.01235"
     )
 
@@ -58,13 +66,13 @@ def read(word: str) -> Any:
     | st.lists(st.integers(1, 512))
 )
 def test_hydra_reads_what_is_quoted_to_the_last_bit(value: Any) -> None:
-    assert read(quoted(value)) == value
-    assert type(read(quoted(value))) is type(value)
+    assert read(quote(value)) == value
+    assert type(read(quote(value))) is type(value)
 
 
 @pytest.mark.parametrize("text", ["bce", "bf16-mixed", "32", "null", "a b", "it's", "x=1,2", "1e3"])
 def test_words_stay_words(text: str) -> None:
-    found = read(quoted(text))
+    found = read(quote(text))
     assert str(getattr(found, "text", found)) == text
     assert not isinstance(found, int | float)
 

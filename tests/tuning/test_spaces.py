@@ -13,7 +13,7 @@ from src.config.compose import compose, group_choices, plain
 from src.config.paths import CONF
 from src.models import Fitted
 from src.tracking.tracker import flatten
-from src.tuning.space import Range, Space, check_names, read_space, words_of
+from src.tuning.space import Range, Space, check_names, list_words, read_space
 from tests.commands import MODELS
 
 NOTHING = ("itempop", "random")
@@ -66,7 +66,7 @@ def test_models_take_both_ends_of_the_space(name: str) -> None:
             else list(searched.choices)[end]
             for option, searched in space.items()
         }
-        options = composed(*SPACES[name], *words_of(space, drawn))
+        options = composed(*SPACES[name], *list_words(space, drawn))
         own = {
             k: v for k, v in options["model"].items() if k not in ("name", "pretrained", "alpha")
         }

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from src.errors import UserError
 from src.tuning.outcome import Outcome
 from src.tuning.space import Choices, Range, Space
-from src.tuning.study import TIMES, Study, value_of
+from src.tuning.study import TIMES, Study, read_value
 
 # How many trials a whole study has, of which most are drawn by what came before
 MANY = 7
@@ -148,7 +148,7 @@ def test_only_the_best_trial_keeps_its_checkpoints(tmp_path: Path) -> None:
     kept = [file.parents[1].name for file in tmp_path.glob("*/checkpoints/best.ckpt")]
     assert kept == ["trial-001"]
     assert study.best is not None
-    assert (study.best.number, value_of(study.best)) == (1, 0.5)
+    assert (study.best.number, read_value(study.best)) == (1, 0.5)
 
 
 def test_errors_are_minimized(tmp_path: Path) -> None:
@@ -167,13 +167,13 @@ def test_the_same_draws_have_the_same_value(tmp_path: Path) -> None:
     study = opened(tmp_path)
     first = study.next(space, 2)
     assert first is not None
-    assert study.twin(first) is None
+    assert study.find_twin(first) is None
     end(study, first, 0.5)
     second = study.next(space, 2)
     assert second is not None
-    twin = study.twin(second)
+    twin = study.find_twin(second)
     assert twin is not None
-    assert (twin.number, value_of(twin)) == (0, 0.5)
+    assert (twin.number, read_value(twin)) == (0, 0.5)
 
 
 def test_studies_are_not_mixed(tmp_path: Path) -> None:
