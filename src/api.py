@@ -1,0 +1,143 @@
+"""The public names of the project, for use from Python: `from src.api import GMF, make_trainer`.
+
+examples/quickstart.ipynb shows them at work. Other modules may be reorganized; these names stay.
+"""
+
+from __future__ import annotations
+
+from pytorch_lightning import seed_everything
+
+# Configurations: the same runs as by `python -m src.train`
+from src.config.compose import compose
+
+# Data: where interactions come from, and how they are split and drawn
+from src.data.data_options import DataOptions
+from src.data.datamodule import InteractionDataModule
+from src.data.interactions import Interactions
+from src.data.sources.file import TableFile
+from src.data.sources.movielens import MovieLens
+from src.data.sources.released import ReleasedNCF
+from src.data.sources.source import ReleasedSplit, Source
+from src.data.sources.synthetic import Synthetic
+
+# What is wrong with a caller's options, in one line
+from src.errors import UserError
+
+# Evaluation: metrics, and whether a difference is more than luck
+from src.evaluation.catalogue import METRICS, Metric
+from src.evaluation.lists import RecommendedLists
+from src.evaluation.metrics import RankedLists
+from src.evaluation.significance import compare, holm, wilcoxon
+
+# Models: those with gradients, and those that are fitted in one go or in sweeps
+from src.models import (
+    EASE,
+    GCN,
+    GMF,
+    IALS,
+    MF,
+    MLP,
+    NCF,
+    NMF,
+    SLIM,
+    Fitted,
+    GeneralNCF,
+    ItemKNN,
+    ItemPop,
+    LightGCN,
+    NeuMF,
+    PureSVD,
+    Random,
+    RecoHutNCF,
+    Recommender,
+    RP3beta,
+    SVDpp,
+    UserKNN,
+)
+from src.models.recommender import GradientLoss, Loss
+from src.run.assembly import Run, assemble
+from src.run.checks import check_options
+
+# Training: losses, the optimizer, modules, the trainer, and checkpoints
+from src.training.adam import Adam
+from src.training.checkpoints import load_model
+from src.training.fitting import FittedModule
+from src.training.losses import (
+    BCE,
+    BPR,
+    MSE,
+    WARP,
+    BalancedBCE,
+    Hinge,
+    RatingLoss,
+    SampledSoftmax,
+    Squared,
+)
+from src.training.module import RecommenderModule
+from src.training.trainer import history_of, make_trainer
+from src.training.trainer_options import TrainerOptions
+
+__all__ = [
+    "BCE",
+    "BPR",
+    "EASE",
+    "GCN",
+    "GMF",
+    "IALS",
+    "METRICS",
+    "MF",
+    "MLP",
+    "MSE",
+    "NCF",
+    "NMF",
+    "SLIM",
+    "WARP",
+    "Adam",
+    "BalancedBCE",
+    "DataOptions",
+    "Fitted",
+    "FittedModule",
+    "GeneralNCF",
+    "GradientLoss",
+    "Hinge",
+    "InteractionDataModule",
+    "Interactions",
+    "ItemKNN",
+    "ItemPop",
+    "LightGCN",
+    "Loss",
+    "Metric",
+    "MovieLens",
+    "NeuMF",
+    "PureSVD",
+    "RP3beta",
+    "Random",
+    "RankedLists",
+    "RatingLoss",
+    "RecoHutNCF",
+    "RecommendedLists",
+    "Recommender",
+    "RecommenderModule",
+    "ReleasedNCF",
+    "ReleasedSplit",
+    "Run",
+    "SVDpp",
+    "SampledSoftmax",
+    "Source",
+    "Squared",
+    "Synthetic",
+    "TableFile",
+    "TrainerOptions",
+    "UserError",
+    "UserKNN",
+    "assemble",
+    "check_options",
+    "compare",
+    "compose",
+    "history_of",
+    "holm",
+    "load_model",
+    "make_trainer",
+    "seed_everything",
+    "wilcoxon",
+]
