@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pytorch_lightning import seed_everything
 
-# Configurations: the same runs as by `python -m src.train`
+# The way by configuration: options composed from words, as on the command line
 from src.config.compose import compose
 
 # Data: where interactions come from, and how they are split and drawn
@@ -55,6 +55,8 @@ from src.models import (
     UserKNN,
 )
 from src.models.recommender import GradientLoss, Loss
+
+# The way by configuration goes on: check the options, then make trainer, module and data of them
 from src.run.assembly import Run, assemble
 from src.run.checks import check_options
 
@@ -74,7 +76,7 @@ from src.training.losses import (
     Squared,
 )
 from src.training.module import RecommenderModule
-from src.training.trainer import history_of, make_trainer
+from src.training.trainer import find_history, make_trainer
 from src.training.trainer_options import TrainerOptions
 
 __all__ = [
@@ -134,7 +136,7 @@ __all__ = [
     "check_options",
     "compare",
     "compose",
-    "history_of",
+    "find_history",
     "holm",
     "load_model",
     "make_trainer",
