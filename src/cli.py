@@ -21,11 +21,10 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from src.config.compose import compose, group_choices, option_names
+from src.config.compose import compose, group_choices, is_job, option_names
 from src.config.paths import CONF
 from src.config.processes import see_working_folder
 from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
@@ -87,7 +86,7 @@ def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
             line = user_line(error)
             if line is None:
                 raise
-            if HydraConfig.get().mode == RunMode.RUN:
+            if not is_job():
                 fail(line)
             log.error("%s", line)
             raise UserError(line) from error
@@ -110,11 +109,6 @@ def split_words(words: Sequence[str] | None = None) -> tuple[list[str], list[str
 def output_folder() -> Path:
     """Return the folder that Hydra made for this run or job."""
     return Path(HydraConfig.get().runtime.output_dir)
-
-
-def is_job() -> bool:
-    """Tell whether this is one of a sweep's jobs."""
-    return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def shares_terminal() -> bool:

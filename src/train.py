@@ -20,12 +20,13 @@ def train(cfg: DictConfig) -> float:
     """
     # heavy libraries load here, so that --help and tab completion answer at once
     with importing():
+        from src.config.compose import is_job
         from src.run.checks import check_options
         from src.run.pretraining import pretrain
         from src.run.provenance import collect_tags
 
     folder = cli.output_folder()
-    if cli.is_job():
+    if is_job():
         return _run_job(cfg, folder)
     pretrain(cfg, lambda name, stage: _run_stage(name, stage, folder))
     options = check_options(cfg)

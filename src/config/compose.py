@@ -24,6 +24,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -144,6 +145,11 @@ def parse_option(word: str) -> str:
 def given_words() -> list[str]:
     """Return the words of this command's own command line, without those for Hydra itself."""
     return list(HydraConfig.get().overrides.task)
+
+
+def is_job() -> bool:
+    """Tell whether this is one of a sweep's jobs."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def choices_of(group: str) -> list[str]:

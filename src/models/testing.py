@@ -62,7 +62,7 @@ def train_part(n_users: int, n_items: int) -> Interactions:
 
 
 def prepare(model: Recommender, train: Interactions) -> None:
-    """Do what comes before a model can score: observe the training part and fit to it."""
+    """Bring a model to where it can score: observe the training part and fit to it."""
     model.observe(train)
     if isinstance(model, Fitted):
         model.fit(train)

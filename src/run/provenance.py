@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-
-from src.config.compose import Plain
+from src.config.compose import Plain, given_words, is_job
 from src.config.paths import CONF
 from src.run.code_identity import code_version
 
@@ -21,7 +18,6 @@ CODE = CONF.parent
 
 def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
     """Return the tags of a run that Hydra started, which writes to `folder`."""
-    hydra = HydraConfig.get()
     commit = git_commit()
     tags = {
         "model": options["model"]["name"],
@@ -29,7 +25,7 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
         "protocol": options["protocol"]["name"],
         "seed": str(options["seed"]),
         "output_folder": str(folder.resolve()),
-        "overrides": " ".join(_without_sweep(hydra.overrides.task)),
+        "overrides": " ".join(_without_sweep(given_words())),
         "git_commit": commit,
         "code_version": code_version(),
         "machine": machine(),
@@ -37,7 +33,7 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
         "mlflow.source.name": "src.train",
         "mlflow.source.git.commit": commit.removesuffix("-dirty"),
     }
-    if hydra.mode == RunMode.MULTIRUN:
+    if is_job():
         tags |= {"sweep": options["sweep"]["name"], "job": folder.name}
         if options["sweep"]["parent"] is not None:
             tags["mlflow.parentRunId"] = options["sweep"]["parent"]
