@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
@@ -60,7 +61,8 @@ class ResumingSweeper(BasicSweeper):
                 batch = left[first : first + size]
                 record.starting(batch)
                 words = [[*job.words, f"hydra.sweep.subdir={job.key}"] for job in batch]
-                record.ended(batch, self.launcher.launch(words, initial_job_idx=first))
+                results = self.launcher.launch(words, initial_job_idx=first)
+                record.ended(batch, list(map(_read_error, results)))
         record.raise_failures()
 
     def _hand_down(self, words: Sequence[str]) -> None:
@@ -68,6 +70,11 @@ class ResumingSweeper(BasicSweeper):
         assert isinstance(self.config, DictConfig)
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.overrides.hydra.extend(words)
+
+
+def _read_error(result: JobReturn) -> Exception | None:
+    """Return what a job failed with; None when it did not."""
+    return result._return_value if result.status == JobStatus.FAILED else None
 
 
 def _count_jobs_at_once(threads: int | None) -> int:

@@ -194,7 +194,7 @@ class RecommenderContract:
         assert model.eval().score_all(torch.arange(3)).isfinite().all()
 
     def test_learns_the_checkerboard(self) -> None:
-        """Even users like even items and odd users odd ones; the diagonal is left to be found."""
+        """Find the diagonal: even users like even items and odd users odd ones."""
         if not (self.personal and self.learns):
             pytest.skip("knows no tastes")
         torch.manual_seed(0)

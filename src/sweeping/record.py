@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
-from hydra.core.utils import JobReturn, JobStatus
 
 from src.errors import UserError
 from src.evaluation.catalogue import lower_is_better, part_of, selected_name
@@ -101,11 +100,11 @@ class SweepRecord:
             words += f"  (about {duration(each * (self.left - self.done))} left)"
         print(words, flush=True)
 
-    def ended(self, batch: Sequence[Job], results: Sequence[JobReturn]) -> None:
+    def ended(self, batch: Sequence[Job], errors: Sequence[Exception | None]) -> None:
         """Note how jobs ended, and update the table."""
-        for job, result in zip(batch, results, strict=True):
-            if result.status == JobStatus.FAILED:
-                self.errors[job.key] = result._return_value
+        for job, error in zip(batch, errors, strict=True):
+            if error is not None:
+                self.errors[job.key] = error
         self.done += len(batch)
         self._write_table()
 
