@@ -28,7 +28,7 @@ def print_results(
         print(_describe_fit(metrics))
     print(f"folder   {folder}")
     if location:
-        print(f"tracking {location}; make dashboard shows it")
+        print(f"tracking {location}")
 
 
 def _make_table(title: str, metrics: Mapping[str, float]) -> Table:

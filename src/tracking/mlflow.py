@@ -64,7 +64,8 @@ class MLflowTracker(Tracker):
 
     @property
     def location(self) -> str:
-        return f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
+        run = f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
+        return f"{run}; make dashboard shows it"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml.

@@ -61,7 +61,7 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
         )
     print(f"folder   {folder}")
     if tracker.location:
-        print(f"tracking {tracker.location}; make dashboard shows it")
+        print(f"tracking {tracker.location}")
     tracker.log_files(folder)
 
 
