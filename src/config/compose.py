@@ -147,6 +147,11 @@ def given_words() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
+def given_choice(group: str) -> str:
+    """Return what this command's configuration chose of a group, whether it exists or not."""
+    return str(HydraConfig.get().runtime.choices[group])
+
+
 def is_job() -> bool:
     """Tell whether this is one of a sweep's jobs."""
     return HydraConfig.get().mode == RunMode.MULTIRUN

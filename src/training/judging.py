@@ -9,6 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from annotated_types import Ge
+from pytorch_lightning.trainer.states import TrainerFn
 
 from src.config.build import check
 from src.data.datamodule import InteractionDataModule
@@ -98,13 +99,9 @@ class Judge(pl.LightningModule):
             # a model that was loaded judges; one with parts that are frozen stays as it is
             if not self.model.training:
                 self.model.train()
-        else:
-            self._check_weights()
 
     def _check_weights(self) -> None:
         """Refuse to judge an untrained model, or an epoch after the one that was chosen."""
-        if self.trainer.ckpt_path:
-            return
         if not self.model.trained:
             raise UserError(
                 "the model is not trained: trainer.fit(module, datamodule=data) comes first, or "
@@ -128,6 +125,10 @@ class Judge(pl.LightningModule):
         done, most = self.trainer.current_epoch, self.trainer.max_epochs
         if most is not None and 0 <= most <= done:
             raise UserError(f"this trainer has trained its {most} epochs already: make another")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember that these weights were asked for."""
+        self.model.trained, self._passed_best = True, False
 
     def on_train_end(self) -> None:
         self.model.trained = True
@@ -154,10 +155,13 @@ class Judge(pl.LightningModule):
             counter.completed += n
 
     def on_validation_epoch_start(self) -> None:
+        if self.trainer.state.fn != TrainerFn.FITTING:
+            self._check_weights()
         targets = cast("Targets", self.trainer.val_dataloaders)
         self.rankings = [Ranking(targets, self.device, self.scale, metrics=self.metrics)]
 
     def on_test_epoch_start(self) -> None:
+        self._check_weights()
         loaders = cast("list[Targets]", self.trainer.test_dataloaders)
         longest = max(self.ks)
         self.rankings = [

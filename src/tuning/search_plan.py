@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from src.config.compose import (
@@ -16,6 +15,7 @@ from src.config.compose import (
     choices_of,
     command_line,
     compose,
+    given_choice,
     given_words,
     group_choices,
     parse_option,
@@ -105,7 +105,7 @@ def _refuse_test(options: Plain) -> None:
 def _space(cfg: DictConfig, options: Plain, given: Sequence[str]) -> tuple[Space, list[str]]:
     model = options["model"]["name"]
     if "search" not in cfg:
-        choice = HydraConfig.get().runtime.choices["search"]
+        choice = given_choice("search")
         known = choices_of("search")
         near = did_you_mean(choice, known)
         raise UserError(f"no search {choice}{near}: conf/search has {', '.join(known)}")
