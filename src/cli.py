@@ -22,7 +22,11 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import DictConfig
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from src.config.compose import compose, group_choices, is_job, option_names
 from src.config.paths import CONF
@@ -145,6 +149,8 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = _unknown_option(error, config_name)
     elif isinstance(error, MissingMandatoryValue):
         line = f"{error.full_key}=... must be given; --help says what it is"
+    elif isinstance(error, InterpolationKeyError):
+        line = f"{str(error).split("'")[1]} is not given, but {error.full_key} needs it"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
     elif isinstance(error, MemoryError) or "allocate memory" in str(error):

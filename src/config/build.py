@@ -46,7 +46,7 @@ class Component:
         """The class or function itself."""
         if self.target is None:
             raise UserError(f"{self.group}=none: something has to be chosen here")
-        return locate(self.target, self.group)
+        return locate(self.target, f"{self.group}._target_")
 
     def is_a(self, kind: type) -> bool:
         """Tell whether it is a class of that kind."""
@@ -66,17 +66,15 @@ def is_kind(target: object, kind: type) -> bool:
     return isinstance(target, type) and issubclass(target, kind)
 
 
-def locate(path: str, name: str = "") -> Callable[..., Any]:
+def locate(path: str, option: str = "_target_") -> Callable[..., Any]:
     """Return the class or function at a dotted path like "src.models.NeuMF".
 
-    `name` is what the user calls its group, for messages. Raises UserError when it can't be
-    imported.
+    `option` is what the user wrote it as, for messages. Raises UserError when it can't be imported.
     """
     module, _, attribute = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        option = f"{name}._target_" if name else "_target_"
         raise UserError(f"{option}={path} can't be imported: {error}") from error
 
 

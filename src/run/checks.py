@@ -33,6 +33,7 @@ def check_options(composed: DictConfig | Plain) -> Options:
     _check_data(options)
     model = _try_model(options)
     _check_judging(options)
+    _check_trainer(options)
     if isinstance(model, Fitted):
         _refuse_gradient_options(options, model)
     else:
@@ -69,6 +70,20 @@ def _check_judging(options: Options) -> None:
     candidates = options.data.options.candidates
     if isinstance(candidates, int):
         check_cutoffs(options.ks, 1 + candidates)
+
+
+def _check_trainer(options: Options) -> None:
+    """Make callbacks of the user's own, and check what is passed on to Lightning, if anything is.
+
+    Devices are checked when the trainer is made.
+    """
+    trainer = options.trainer
+    if trainer.callbacks or trainer.more:
+        # Lightning takes long to import
+        from src.training.trainer import build_callbacks, check_more
+
+        build_callbacks(trainer)
+        check_more(trainer.more)
 
 
 def _try_training(options: Options, model: Recommender) -> None:
