@@ -150,7 +150,8 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
     elif isinstance(error, MissingMandatoryValue):
         line = f"{error.full_key}=... must be given; --help says what it is"
     elif isinstance(error, InterpolationKeyError):
-        line = f"{str(error).split("'")[1]} is not given, but {error.full_key} needs it"
+        missing = str(error).split("'")[1]
+        line = f"{missing} is not given, but {error.full_key} needs it"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
     elif isinstance(error, MemoryError) or "allocate memory" in str(error):
