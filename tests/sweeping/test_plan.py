@@ -70,7 +70,7 @@ def test_jobs_that_come_to_the_same_are_one(
         asked.append(options["data"]["name"])
         return "abc"
 
-    monkeypatch.setattr(plan, "fingerprint_of", fingerprint)
+    monkeypatch.setattr(plan, "read_fingerprint", fingerprint)
     options = changed("sweep.jobs", str(tmp_path))
     other = {**options, "seed": 1}
     words = [["model=gmf", "seed=0"], ["model=gmf", "seed=00"], ["model=gmf", "seed=1"]]
