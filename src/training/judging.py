@@ -127,7 +127,7 @@ class Judge(pl.LightningModule):
             raise UserError(f"this trainer has trained its {most} epochs already: make another")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember that these weights were asked for."""
+        """Note that these weights were asked for."""
         self.model.trained, self._passed_best = True, False
 
     def on_train_end(self) -> None:
