@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from src.config.build import Component, check, read
 from src.config.compose import Plain
 from src.data.data_options import DataOptions
+from src.errors import UserError
 from src.evaluation.catalogue import Metric, choose_metrics
 from src.training.trainer_options import TrainerOptions
 
@@ -129,7 +130,7 @@ def _read_data(node: Mapping[str, Any]) -> Data:
     apart = ("name", "source", "cache", "root", "path")
     own = {key: value for key, value in node.items() if key not in apart}
     return Data(
-        name=node["name"],
+        name=_read_name(node, "data"),
         source=Component.read(node["source"], "data.source"),
         cache=Path(node["cache"]),
         path=node.get("path"),
@@ -141,4 +142,11 @@ def _read_model(node: Mapping[str, Any]) -> Model:
     given = node.get("pretrained") or {}
     pretrained = {part: str(run) for part, run in given.items() if run is not None}
     own = {key: value for key, value in node.items() if key not in ("name", "pretrained")}
-    return Model(node["name"], Component.read(own, "model"), pretrained)
+    return Model(_read_name(node, "model"), Component.read(own, "model"), pretrained)
+
+
+def _read_name(node: Mapping[str, Any], group: str) -> str:
+    """Return what the choice is called in tables and folders."""
+    if "name" not in node:
+        raise UserError(f"{group}.name has to be given, in the file of conf/{group} too")
+    return str(node["name"])
