@@ -116,7 +116,7 @@ def test_a_model(call: Call, folder: Path, tmp_path: Path) -> None:
     run(call, "train", *shlex.split(printed)[3:])
 
     swept = run(call, *sweep)
-    assert "4 finished" in swept.out
+    assert "2 finished" in swept.out
     page = Path(run(call, *report).said("page"))
     assert ">mine<" in page.read_text()
     configurations = pd.read_csv(page.with_suffix("") / "configurations.csv")
@@ -124,7 +124,7 @@ def test_a_model(call: Call, folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_sweep_knows_the_model_s_code(call: Call, folder: Path) -> None:
-    words = ("train", *MINE, "-m", "model=mine,gmf")
+    words = ("train", *MINE, "-m", "model=mine,gmf", "tracking=none")
     assert "sweep synthetic_mine-gmf-" in run(call, *words).out
     model = folder / "mymodel.py"
     model.write_text(model.read_text().replace("by how near", "by how close"))
@@ -352,25 +352,36 @@ def test_by_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mine on synthetic" in finished.out
 
 
-def test_by_console_script_where_src_is_a_folder_of_the_user_s(folder: Path) -> None:
+@pytest.fixture
+def shadowed(folder: Path) -> Path:
+    """A user's working folder with a `src` of the user's own in it."""
     (folder / "src").mkdir()
     (folder / "src" / "__init__.py").write_text("raise SystemExit('not this one')\n")
-    words = (*MINE, *UNTRACKED, "model=mine")
-    tuned = start(folder, script("tune"), *words, "trials=2", "workers=2", "name=two")
+    return folder
+
+
+def test_workers_of_a_search_where_src_is_a_folder_of_the_user_s(shadowed: Path) -> None:
+    words = (*MINE, *UNTRACKED, "model=mine", "trials=2", "workers=2", "name=two")
+    tuned = start(shadowed, script("tune"), *words)
     assert tuned.status == 0, tuned.err
     assert "2 finished" in tuned.said("trials")
     printed = tuned.said("settings").partition(": ")[2]
     assert printed == "ncf-train --config-dir conf experiment=tuned/two"
-    swept = start(
-        folder,
-        script("train"),
-        *MINE,
-        "-m",
-        *UNTRACKED,
-        "seed=0,1",
-        "hydra/launcher=joblib",
-        "hydra.launcher.n_jobs=2",
-        "experiment=tuned/two",
-    )
+
+
+@pytest.mark.slow
+def test_jobs_at_once_where_src_is_a_folder_of_the_user_s(shadowed: Path) -> None:
+    at_once = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    words = (*MINE, "-m", *UNTRACKED, "model=mine", "seed=0,1", *at_once)
+    swept = start(shadowed, script("train"), *words)
     assert swept.status == 0, swept.err
     assert "2 finished" in swept.out
+
+
+def test_sweeps_of_a_paper_where_src_is_a_folder_of_the_user_s(
+    shadowed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from src.papers.running import _train
+
+    assert _train(["--help"]) == 0
+    assert "model: " in capfd.readouterr().out
