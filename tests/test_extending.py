@@ -122,6 +122,12 @@ def test_a_model(call: Call, folder: Path, tmp_path: Path) -> None:
     configurations = pd.read_csv(page.with_suffix("") / "configurations.csv")
     assert set(configurations["model"]) == {"mine", "gmf"}
 
+    # the report compares what the sweep's jobs are now
+    model = folder / "mymodel.py"
+    model.write_text(model.read_text().replace("return 1 -", "return 2 -"))
+    assert "2 jobs, 1 finished before" in run(call, *sweep).out
+    assert "compared 2 runs" in run(call, *report).out
+
 
 def test_a_sweep_knows_the_model_s_code(call: Call, folder: Path) -> None:
     words = ("train", *MINE, "-m", "model=mine,gmf", "tracking=none")
@@ -235,9 +241,9 @@ def test_a_logger(call: Call, folder: Path) -> None:
 
 def test_the_rest_of_the_trainer(call: Call, folder: Path) -> None:
     (words,) = commands("The rest of the Trainer")
-    few = call(*shorten(words[1:]), "trainer.max_epochs=1", "data.batch_size=8", "tracking=none")
+    few = call(*shorten(words[1:]), "trainer.max_epochs=1", "data.batch_size=64", "tracking=none")
     assert few.status == 0, few
-    every = run(call, "train", "model=gmf", "data.batch_size=8", "tracking=none")
+    every = run(call, "train", "model=gmf", "data.batch_size=64", "tracking=none")
     shown = [pd.read_csv(one.folder / "history.csv")["train/loss"][0] for one in (few, every)]
     assert shown[0] > shown[1]
 

@@ -20,7 +20,7 @@ from src.sweeping.jobs import name_run, record
 from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, make_table, print_summary
 from src.sweeping.plan import Job
 from src.tracking import open_tracker
-from src.tracking.reading import Reader
+from src.tracking.reading import CURRENT, Reader, list_current
 from src.tracking.tracker import flatten
 from src.tracking.views import View
 
@@ -53,6 +53,7 @@ class SweepRecord:
             "git_commit": git_commit(),
             "code_version": code_version(),
             "output_folder": str(self.folder),
+            CURRENT: list_current([job.key for job in jobs]),
         }
         found_by = {"sweep": name, "kind": "sweep"}
         self.tracker = open_tracker(self.tracking, about, self.folder, continuing=found_by)

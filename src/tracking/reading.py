@@ -22,6 +22,11 @@ RUNS_PER_CALL = 1000
 NAMED = 10
 
 PARENT = "mlflow.parentRunId"
+CURRENT = "current_jobs"
+"""The tag of a sweep's own run that lists its jobs, each by the first characters of its key."""
+KEY_PREFIX = 8
+# A tag holds 5000 characters
+MOST_CURRENT = 500
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,13 @@ class Reader:
     def sweep(self, name: str) -> list[Record]:
         """Return the runs of the sweep that is called `name`, or whose parent run has that id.
 
-        These are each job's latest finished run, or else its latest, without pre-training. Raises
-        UserError when there is no such sweep.
+        These are each job's latest finished run, or else its latest, without pre-training and
+        without jobs that other code or data have outdated. Raises UserError when there is no such
+        sweep.
         """
-        children = self._search_runs(f"tags.`{PARENT}` = '{self.parent(name).run_id}'")
-        return _select_comparable(children)
+        parent = self.parent(name)
+        children = self._search_runs(f"tags.`{PARENT}` = '{parent.run_id}'")
+        return _select_comparable(_drop_outdated(children, parent.tags.get(CURRENT, "").split()))
 
     def experiment(self, name: str) -> list[Record]:
         """Return an experiment's runs, chosen as by `sweep`. Raises UserError if it is unknown."""
@@ -174,6 +181,25 @@ def _select_comparable(found: Iterable[Record]) -> list[Record]:
         if job not in kept or (kept[job].status != "FINISHED" and record.status == "FINISHED"):
             kept[job] = record
     return sorted(kept.values(), key=lambda record: record.started, reverse=True)
+
+
+def list_current(keys: Sequence[str]) -> str:
+    """Return the value of the tag `CURRENT` for jobs with these keys; nothing for too many."""
+    return " ".join(key[:KEY_PREFIX] for key in keys) if len(keys) <= MOST_CURRENT else ""
+
+
+def _drop_outdated(children: Sequence[Record], current: Sequence[str]) -> list[Record]:
+    """Drop jobs of the same words as one of the `current`, but of other code or data."""
+
+    def is_current(record: Record) -> bool:
+        return record.tags.get("job", "")[:KEY_PREFIX] in current
+
+    renewed = {record.tags.get("overrides") for record in children if is_current(record)} - {None}
+    return [
+        record
+        for record in children
+        if is_current(record) or record.tags.get("overrides") not in renewed
+    ]
 
 
 def _make_record(run: Any) -> Record:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from src.errors import UserError
-from src.tracking.reading import Reader
+from src.tracking.reading import CURRENT, Reader, list_current
 from tests.tracking.store import Store
 
 TABLE = pd.DataFrame({"user": ["a", "b"], "hr@10": [0.0, 1.0]})
@@ -59,6 +59,23 @@ def test_a_sweep_s_runs_are_its_jobs_latest(reader: Reader, ids: dict[str, str])
     expected = ["full", "failed again", "latest"]
     assert [record.name for record in reader.sweep("grid")] == expected
     assert [record.name for record in reader.sweep(ids["grid"])] == expected
+
+
+def test_jobs_that_other_code_has_outdated(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    current = list_current(["b" * 16, "c" * 16])
+    tags = {"kind": "sweep", "sweep": "edited", CURRENT: current}
+    parent = store.run(name="edited", tags=tags)
+    for name, key, words in (
+        ("now", "b", "model=mine"),
+        ("before", "a", "model=mine"),
+        ("other", "c", "model=gmf"),
+        ("of other words", "d", "model=mlp"),
+    ):
+        store.run(parent=parent, name=name, tags={"job": key * 16, "overrides": words})
+    found = [record.name for record in Reader(store.uri).sweep("edited")]
+    assert found == ["of other words", "other", "now"]
+    assert list_current(["a" * 16] * 501) == ""
 
 
 def test_an_experiment_s_runs(reader: Reader) -> None:
