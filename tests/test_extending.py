@@ -92,6 +92,7 @@ def test_every_command_is_run_here() -> None:
         "A loss",
         "A source of data",
         "A metric",
+        "From recommended lists",
         "An optimizer and a schedule",
         "A callback",
         "A logger",
@@ -181,6 +182,15 @@ def test_a_source_of_data(call: Call, folder: Path) -> None:
     users = pd.read_parquet(finished.folder / "per_user.parquet")["user"]
     assert set(users) == {f"user-{n}" for n in range(200)}
     assert "preparing" not in run(call, *words, "tracking=none").out
+
+
+def test_a_metric_from_recommended_lists(call: Call, folder: Path) -> None:
+    (train,) = commands("From recommended lists")
+    measured = metrics_of(run(call, *train))
+    # a tenth would be chance; users have had much of what is popular already
+    assert 0.2 < measured["test/full/head_share@10"] <= 1
+    assert measured["test/full/head_share@1"] >= measured["test/full/head_share@10"]
+    assert not [name for name in measured if name.startswith(("val/head", "test/head"))]
 
 
 def test_a_metric(call: Call, folder: Path) -> None:
