@@ -156,8 +156,13 @@ def headlines(names: Iterable[str]) -> list[str]:
 
     Of what has cutoffs only the one at `CUTOFF`.
     """
-    suffixes = {name for m in METRICS if m.headline for name in m.names([CUTOFF])}
+    suffixes = headline_names()
     return [name for name in names if name.rpartition("/")[2] in suffixes]
+
+
+def headline_names() -> list[str]:
+    """Return what the lines, bars and curves of epochs show, without the part: "ndcg@10"."""
+    return [name for m in METRICS if m.headline for name in m.names([CUTOFF])]
 
 
 def choose_metrics(own: Sequence[str]) -> tuple[Metric, ...]:

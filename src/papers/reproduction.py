@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from src.errors import UserError
+from src.evaluation.catalogue import selected_value
 from src.papers.exhibits import Exhibit
 from src.papers.noise import SeedMetric, compute_standard_error
 from src.papers.published import RowKey, Scores
@@ -185,8 +186,8 @@ def get_test_metric(record: Record, metric: str) -> float:
 
     Where test selects the epoch, the plain name is the last epoch's.
     """
-    name = f"test/{metric}"
-    return record.metrics.get(f"best/{name}", record.metrics.get(name, float("nan")))
+    value = selected_value(record.metrics, f"test/{metric}")
+    return float("nan") if value is None else value
 
 
 def read_standard_error(recorded: RecordedRuns, record: Record, metric: str) -> float | None:

@@ -9,16 +9,25 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from src.evaluation.catalogue import label_of, lower_is_better, part_of
 from src.sweeping.plan import Job
+
+# What validation chooses a job by: the first of these that was measured
+CHOOSING = ("val/rmse", "val/ndcg@10")
+SECONDS = "fit/seconds"
+
+
+def _name_column(name: str) -> str:
+    """Name a metric above its column: "val NDCG@10", or "NDCG@10" of test."""
+    if name == SECONDS:
+        return "seconds"
+    return label_of(name) if part_of(name) == "test" else f"{part_of(name)} {label_of(name)}"
+
 
 # What the table has of each job, as far as measured, and what a person reads above it
 MEASURED = {
-    "val/rmse": "val RMSE",
-    "val/ndcg@10": "val NDCG@10",
-    "test/rmse": "RMSE",
-    "test/hr@10": "HR@10",
-    "test/ndcg@10": "NDCG@10",
-    "fit/seconds": "seconds",
+    name: _name_column(name)
+    for name in (*CHOOSING, "test/rmse", "test/hr@10", "test/ndcg@10", SECONDS)
 }
 STATUSES = ("finished", "failed", "missing")
 MOST_ROWS = 60
@@ -52,7 +61,7 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that a person reads, as text."""
     shown = table.drop(columns=["error", "job", "folder"])
     for name in [name for name in MEASURED if name in shown]:
-        form = "{:.1f}" if name == "fit/seconds" else "{:.4f}"
+        form = "{:.1f}" if name == SECONDS else "{:.4f}"
         shown[name] = ["" if pd.isna(value) else form.format(value) for value in table[name]]
     names = [str(name) for name in shown]
     heads = {name: MEASURED.get(name, name.rpartition(".")[2]) for name in names}
@@ -86,9 +95,10 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def _best(table: pd.DataFrame) -> list[str]:
     """Describe the job that validation chooses, if there is one."""
-    for name, best in (("val/rmse", "min"), ("val/ndcg@10", "max")):
+    for name in CHOOSING:
         if name in table and table[name].notna().any():
-            row = as_text(table).loc[getattr(table[name], f"idx{best}")()]
+            best = "idxmin" if lower_is_better(name) else "idxmax"
+            row = as_text(table).loc[getattr(table[name], best)()]
             said = ", ".join(f"{head} {value}" for head, value in row.items() if head != "status")
             return [f"Best on validation: {said}", ""]
     return []

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pandas as pd
 
 from src.errors import UserError
-from src.evaluation.catalogue import lower_is_better, part_of, selected_name
+from src.evaluation.catalogue import headline_names, lower_is_better, part_of, selected_name
 from src.reporting.wording import duration
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
@@ -148,7 +148,13 @@ class SweepRecord:
         swept = [name for o in self.jobs[0].swept for name in (o, f"{o}.name") if name in options]
         condition = f'tags.sweep = "{self.name}" and tags.job != ""'
         return View(
-            self.name, condition, swept, metrics, selected_name(monitor), lower_is_better(monitor)
+            self.name,
+            condition,
+            swept,
+            metrics,
+            order=selected_name(monitor),
+            ascending=lower_is_better(monitor),
+            curves=["train/loss", *(f"{judged}{name}" for name in headline_names())],
         )
 
     def _report(self, run_id: str) -> None:

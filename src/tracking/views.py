@@ -26,6 +26,8 @@ class View:
     """Metrics by their own names, as "test/hr@10"; the curves of "best/val/..." are "val/..."."""
     order: str
     ascending: bool
+    curves: Sequence[str] = ()
+    """Metrics by epoch that the charts show."""
 
 
 def encode_view(view: View) -> str:
@@ -37,7 +39,7 @@ def encode_view(view: View) -> str:
         **dict.fromkeys(params, PARAM_WIDTH),
         **dict.fromkeys(metrics, METRIC_WIDTH),
     }
-    part = view.order.removeprefix("best/").split("/")[0]
+    curves = "|".join(view.curves).replace("@", "_at_")
     state: dict[str, Any] = {
         "searchFilter": view.condition,
         "orderByKey": f"metrics.`{view.order}`".replace("@", "_at_"),
@@ -46,7 +48,7 @@ def encode_view(view: View) -> str:
         "columnOrder": list(widths),
         "columnWidths": widths,
         "runsHiddenMode": "SHOW_ALL",
-        "chartsSearchFilter": f"^(train/loss|{part}/((hr|ndcg)_at_10|rmse))$",
+        "chartsSearchFilter": f"^({curves})$",
     }
     now = int(time.time() * 1000)
     return json.dumps({"name": view.name, "createdAt": now, "state": json.dumps(state)})

@@ -12,6 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from src.config.compose import command_line
+from src.evaluation.catalogue import selected_name
 from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from src.run.provenance import git_commit
 from src.tracking import Tracker
@@ -54,7 +55,7 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
         _say_importance(study, plan, folder / "importance.png", metric)
         retrain = command_line("train", f"experiment={file.parent.name}/{file.stem}")
         print(f"settings {file}: {retrain}")
-        tracker.log_metrics({f"best/{metric}": read_value(best)}, len(trials))
+        tracker.log_metrics({selected_name(metric): read_value(best)}, len(trials))
         # tags, because a search that goes on may find others, and a param can't be changed
         tracker.set_tags(
             {"best_trial": best.number, **{f"best.{k}": v for k, v in best.params.items()}}
