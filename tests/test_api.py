@@ -198,6 +198,11 @@ def test_a_module_of_the_other_kind() -> None:
         FittedModule(EASE(USERS, ITEMS), rated=True)
 
 
+def test_a_loss_that_was_not_made() -> None:
+    with pytest.raises(UserError, match=r"loss is the class BCE: make one, BCE\(\)"):
+        RecommenderModule(GMF(USERS, ITEMS), BCE)  # type: ignore[arg-type]
+
+
 def test_sizes_that_are_not_the_data_s(tmp_path: Path, data: InteractionDataModule) -> None:
     swapped = make_module(GMF(ITEMS, USERS))
     with pytest.raises(UserError, match="model is of 90 users and 60 items, but this data has 60"):

@@ -49,6 +49,8 @@ class RecommenderModule(Judge):
         """`optimizer` and `scheduler` make theirs when called; `judging` is for `Judge`."""
         own = {"l2": l2, "seed": seed, "gradient_clip": gradient_clip}
         check(RecommenderModule, own, "")
+        if isinstance(loss, type):
+            raise UserError(f"loss is the class {loss.__name__}: make one, {loss.__name__}()")
         if isinstance(model, Fitted):
             raise UserError(f"{type(model).__name__} has no gradients: give it to FittedModule")
         super().__init__(model, **judging)
