@@ -29,11 +29,12 @@ paper-quick: .venv/ready  ## the paper's tables and figures at 8 and 16 factors,
 paper: .venv/ready  ## all of them, three seeds; says first how long such runs took; ARGS="what=table2" for some
 	$(PY) -m src.paper workers=2 fill=docs/paper.md $(ARGS)
 
+# two processes, a file of tests in one of them: what a file makes is made once
 test: .venv/ready  ## the tests
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-slow: .venv/ready  ## the tests that take longer, too
-	$(PY) -m pytest -m ""
+	$(PY) -m pytest -m "" -n 2 --dist loadfile
 
 bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md
 	$(PY) -m benchmarks $(ROWS)
