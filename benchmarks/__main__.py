@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.parts import found_here
+from benchmarks.assembled import found_here
 from benchmarks.report import draw, table, write
 from benchmarks.rows import Bench, Row
 from src.config.paths import OUTPUTS

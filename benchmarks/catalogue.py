@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.assembled import compose, make
 from benchmarks.measure import seconds
-from benchmarks.parts import compose, make
 from benchmarks.reference import PlainNeuMF
 from src.data.targets import CatalogueTargets
 from src.evaluation.metrics import ranks

@@ -14,8 +14,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.assembled import found_here
 from benchmarks.commands import measured
-from benchmarks.parts import found_here
 
 NVIDIA = (
     "data=synthetic",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.assembled import compose, make
 from benchmarks.measure import seconds
-from benchmarks.parts import compose, make
 from src.data.stream import Batch, TrainingStream
 from src.data.targets import CandidateTargets
 from src.run.assembly import make_data

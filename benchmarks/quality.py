@@ -15,8 +15,8 @@ import matplotlib as mpl
 import pandas as pd
 import torch
 
+from benchmarks.assembled import compose, found_here, make
 from benchmarks.commands import python, train
-from benchmarks.parts import compose, found_here, make
 from benchmarks.reference import PlainLoop, PlainNeuMF
 from src.config.paths import OUTPUTS
 from src.data.targets import CandidateTargets

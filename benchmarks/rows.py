@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from benchmarks import reference
+from benchmarks.assembled import compose, make
 from benchmarks.commands import measured, python, train
 from benchmarks.measure import Measured, alternate, seconds
-from benchmarks.parts import compose, make
 from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.targets import CandidateTargets

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.assembled import compose, found_here, make
 from benchmarks.commands import REPOSITORY, train
 from benchmarks.measure import Measured, alternate
-from benchmarks.parts import compose, found_here, make
 from benchmarks.report import table, write
 from benchmarks.rows import Row
 from src.config.paths import OUTPUTS

@@ -13,8 +13,8 @@ from src.config.build import check
 from src.data.datamodule import InteractionDataModule
 from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
+from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options
-from src.run.parts import build_loss, learns_ratings
 from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
 from src.training.judging import Judge

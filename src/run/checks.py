@@ -15,8 +15,8 @@ from src.errors import UserError
 from src.evaluation.catalogue import check_cutoffs, check_monitor
 from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
+from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options, read_options
-from src.run.parts import build_loss, learns_ratings
 from src.training.checkpoints import make_model, split_model_options
 from src.training.sparse_gradients import check_sparse
 

@@ -26,7 +26,7 @@ DECISIVE = (
     "run/assembly.py",
     "run/experiment.py",
     "run/options.py",
-    "run/parts.py",
+    "run/loss.py",
     "run/pretraining.py",
     "training",
 )

@@ -1,4 +1,4 @@
-"""What a run's options say of how it learns, and its loss made from them."""
+"""Make a run's loss from its options, and tell whether ratings are to be predicted."""
 
 from __future__ import annotations
 
