@@ -93,7 +93,7 @@ class MLPBranch(Branch):
         if not self.hidden:
             shape = torch.broadcast_shapes(user.shape[:-1], item.shape[:-1])
             return [torch.cat([user.expand(*shape, -1), item.expand(*shape, -1)], dim=-1)]
-        first, *rest = self._list_hidden()
+        first, *rest = self.list_hidden()
         # W [p; q] = W_p p + W_q q: a user's half is computed once for all the items it meets
         user_weight, item_weight = self._split_weight(first)
         sums = linear(item, item_weight) + linear(user, user_weight, first.bias)
@@ -116,7 +116,7 @@ class MLPBranch(Branch):
 
     def _score_by_user(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
         """Score one user at a time, feature by feature: all that a user needs stays in cache."""
-        first, *rest = self._list_hidden()
+        first, *rest = self.list_hidden()
         user_weight, item_weight = self._split_weight(first)
         of_items = item_weight @ items.t()
         of_users = linear(users, user_weight, first.bias)
@@ -140,7 +140,7 @@ class MLPBranch(Branch):
             return
         # pairs in one dimension: torch handles matrices with less ado than what has more dimensions
         outputs = [output.flatten(0, 1) for output in outputs]
-        first, *rest = self._list_hidden()
+        first, *rest = self.list_hidden()
         for layer, inputs, output in zip(
             reversed(rest), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True
         ):
@@ -166,7 +166,7 @@ class MLPBranch(Branch):
     def _split_weight(self, first: nn.Linear) -> tuple[Tensor, ...]:
         return first.weight.split_with_sizes([self.width, self.width], dim=1)
 
-    def _list_hidden(self) -> list[nn.Linear]:
+    def list_hidden(self) -> list[nn.Linear]:
         return cast("list[nn.Linear]", list(self.hidden))
 
 

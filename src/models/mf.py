@@ -12,6 +12,7 @@ from src.data.interactions import Interactions
 from src.models.embedded import Embedded
 from src.models.embedding_table import EmbeddingTable
 from src.models.history import History
+from src.models.pair_network import PairNetwork
 from src.models.recommender import Factors, GradientLoss
 
 InitStd = Annotated[float, Gt(0)]
@@ -95,6 +96,12 @@ class MF(Embedded):
             of_item.add_(item, alpha=2 * l2 / n_pairs)
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
+
+    def network(self) -> PairNetwork | None:
+        bias = self.bias if self.biases else None
+        return PairNetwork(
+            self.table, self.n_users, self.factors, biases=self.biases, bias=bias
+        )
 
     def _multiply(self, user: Tensor, item: Tensor) -> Tensor:
         """Return inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""

@@ -14,6 +14,7 @@ from src.models.branches import Branch, GMFBranch, MLPBranch, Rows, tower
 from src.models.embedded import Embedded
 from src.models.embedding_table import EmbeddingTable
 from src.models.mf import MF
+from src.models.pair_network import PairNetwork
 from src.models.recommender import (
     Dropout,
     Factors,
@@ -99,6 +100,24 @@ class NCF(Embedded):
             of_item.add_(item, alpha=2 * l2 / n_pairs)
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
+
+    def network(self) -> PairNetwork | None:
+        branches = dict(self.branches.items())
+        gmf, mlp = branches.pop("gmf", None), branches.pop("mlp", None)
+        kinds = (type(None), GMFBranch), (type(None), MLPBranch)
+        if branches or type(gmf) not in kinds[0] or type(mlp) not in kinds[1]:
+            return None
+        gmf, mlp = cast("GMFBranch | None", gmf), cast("MLPBranch | None", mlp)
+        return PairNetwork(
+            self.table,
+            self.n_users,
+            factors=gmf.width if gmf else 0,
+            half=mlp.width if mlp else 0,
+            hidden=tuple(mlp.list_hidden()) if mlp else (),
+            dropout=mlp.dropout.p if mlp else 0.0,
+            weight=self.output.weight,
+            bias=self.output.bias,
+        )
 
     def _split_by_branch(self, rows: Rows) -> list[tuple[Branch, Rows]]:
         """Return each branch with its columns of the rows."""

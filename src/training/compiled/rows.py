@@ -1,0 +1,166 @@
+"""The rows of an embedding table in training: read, taught and updated at a cost of the rows read.
+
+Adam (Kingma & Ba 2015) moves a row also at steps that give it no gradient, by what its momentum has
+left. Until the row's next gradient that is known beforehand: g steps after step s, its averages
+have shrunk to m·β1^g and v·β2^g, and it has moved by
+
+    -lr · m · Σ_{j=1..g} ρ^j · c(s+j) / (√v + ε_j),   ρ = β1/√β2,   c(t) = √(1-β2^t) / (1-β1^t),
+
+where ε_j = ε · √(1-β2^(s+j)) / β2^(j/2). With F(s) = Σ_{j≥1} ρ^j · c(s+j) the sum of the numerators is
+S1 = F(s) - ρ^g · F(s+g). The ε_j hardly differ, and their mean, weighted as the terms are, is ε · S2/S1
+with S2 = Σ_{j=1..g} (β1/β2)^j · c(s+j) · √(1-β2^(s+j)), a difference of the same form. So
+
+    -lr · m · S1 / (√v + ε · S2/S1)
+
+comes to dense Adam's numbers, wrong only by the square of how the ε_j differ. That matters while the
+second moment is young: then all rows are brought up to date now and again, after each 64th of the
+steps that were taken.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from src.kernels.compiling import inner
+from src.kernels.vectors import adam, add_scaled, fade, fill, prefetch
+
+# How a table is updated
+ADAM_ROWS, ADAM_DENSE, SGD_ROWS = range(3)
+# Columns of the tables of sums, see deferred.py
+OF_STEP, OF_STEP_EPS, DECAY1, DECAY2, RHO, RHO_EPS = range(6)
+AHEAD = 8
+
+
+class Table(NamedTuple):
+    """A table [n_rows, width] with what its optimizer keeps: addresses, and int64 facts."""
+
+    weight: int
+    exp_avg: int
+    exp_avg_sq: int
+    gradient: int
+    """By place in the list of touched rows, or by row where the update is dense."""
+    n_rows: int
+    width: int
+    how: int
+    """ADAM_ROWS, ADAM_DENSE or SGD_ROWS."""
+
+
+class Rates(NamedTuple):
+    """What an update multiplies with: float64."""
+
+    lr: float
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@inner
+def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums):  # type: ignore[no-untyped-def]
+    """Make a row current before `step`; return where its gradient goes, and how many are touched.
+
+    up_to_date int32 [n_rows]: the step after which each row is true; places int32 [n_rows]: where
+    in `touched` each row is that was read at this step.
+    """
+    if table.how == ADAM_DENSE:
+        return row, n
+    if up_to_date[row] == step:
+        return np.int64(places[row]), n
+    if table.how == ADAM_ROWS:
+        bring(row, table, rates, step - 1, base, up_to_date, sums)
+    up_to_date[row] = step
+    places[row] = n
+    touched[n] = row
+    return n, n + 1
+
+
+@inner
+def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-untyped-def]
+    """Move a row by what its momentum does until after `step`."""
+    since = up_to_date[row]
+    gap = step - since
+    if gap <= 0:
+        return
+    first, last = since - base, step - base
+    moved = sums[first, OF_STEP] - sums[gap, RHO] * sums[last, OF_STEP]
+    of_eps = sums[first, OF_STEP_EPS] - sums[gap, RHO_EPS] * sums[last, OF_STEP_EPS]
+    at = 4 * row * table.width
+    fade(
+        table.weight + at,
+        table.exp_avg + at,
+        table.exp_avg_sq + at,
+        table.width,
+        np.float32(sums[gap, DECAY1]),
+        np.float32(sums[gap, DECAY2]),
+        np.float32(-rates.lr * moved),
+        np.float32(rates.eps * of_eps / moved),
+    )
+    up_to_date[row] = step
+
+
+@inner
+def bring_all(table, rates, step, base, up_to_date, sums):  # type: ignore[no-untyped-def]
+    """Make every row true after `step`."""
+    for row in range(table.n_rows):
+        bring(row, table, rates, step, base, up_to_date, sums)
+
+
+@inner
+def ask_for(row, table):  # type: ignore[no-untyped-def]
+    """Ask memory for a row that is read soon."""
+    at = 4 * row * table.width
+    prefetch(table.weight + at, table.width)
+    if table.how == ADAM_ROWS:
+        prefetch(table.exp_avg + at, table.width)
+        prefetch(table.exp_avg_sq + at, table.width)
+
+
+@inner
+def teach(table, rates, scale, eps, touched, n):  # type: ignore[no-untyped-def]
+    """Update the n touched rows, or all, from their gradients, which become 0."""
+    if table.how == SGD_ROWS:
+        for place in range(n):
+            of_row = table.gradient + 4 * place * table.width
+            at = table.weight + 4 * np.int64(touched[place]) * table.width
+            add_scaled(at, of_row, table.width, scale)
+            fill(of_row, table.width, np.float32(0))
+    elif table.how == ADAM_DENSE:
+        n_numbers = table.n_rows * table.width
+        averages = table.exp_avg, table.exp_avg_sq
+        step_adam(table.weight, averages, table.gradient, n_numbers, rates, scale, eps)
+    else:
+        for place in range(n):
+            if place + AHEAD < n:
+                ask_for(np.int64(touched[place + AHEAD]), table)
+            at = 4 * np.int64(touched[place]) * table.width
+            averages = table.exp_avg + at, table.exp_avg_sq + at
+            of_row = table.gradient + 4 * place * table.width
+            step_adam(table.weight + at, averages, of_row, table.width, rates, scale, eps)
+
+
+@inner
+def step_adam(weight, averages, gradient, n, rates, scale, eps):  # type: ignore[no-untyped-def]
+    """Take one step of Adam on n numbers, from their gradients, which become 0.
+
+    scale, eps: as `scale_step` returns them.
+    """
+    beta1, beta2 = np.float32(rates.beta1), np.float32(rates.beta2)
+    rest1, rest2 = np.float32(1 - rates.beta1), np.float32(1 - rates.beta2)
+    exp_avg, exp_avg_sq = averages
+    adam(weight, exp_avg, exp_avg_sq, gradient, n, beta1, rest1, beta2, rest2, scale, eps)
+
+
+@inner
+def scale_step(how, rates, step):  # type: ignore[no-untyped-def]
+    """Return the factor of a step's move, and eps, with Adam's corrections of its averages in them."""
+    if how == SGD_ROWS:
+        return np.float32(-rates.lr), np.float32(0)
+    root = np.sqrt(1 - rates.beta2**step)
+    return np.float32(-rates.lr * root / (1 - rates.beta1**step)), np.float32(rates.eps * root)
+
+
+@inner
+def next_sweep(step):  # type: ignore[no-untyped-def]
+    """Return the step after which all rows are brought up to date again."""
+    return step + 1 + step // 64
