@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from src.data.unseen import UnseenItems, UnseenLists
 POSITIVES_PER_BLOCK = 1 << 16
 
 
-# Lightning's own work costs more than a step on a small batch: it is handed this many at a time.
-STEPS_PER_CALL = 32
+# Lightning's own work costs more than a step on a small batch: it is handed so many positives, or
+# ratings, at a time as take about a hundredth of a second.
+POSITIVES_PER_CALL = 1 << 13
 
 
 class Batch(NamedTuple):
@@ -28,6 +30,27 @@ class Batch(NamedTuple):
     """int64 [P]"""
     items: Tensor
     """int64 [P, 1+k], with the positive in column 0."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Successive steps' batches, side by side in memory."""
+
+    users: Tensor
+    """int64 [n]"""
+    items: Tensor
+    """int64 [n, 1+k]"""
+    per_batch: int
+    epoch: int
+    step: int
+    """The first batch's."""
+
+    def __len__(self) -> int:
+        return -(-len(self.users) // self.per_batch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = self.per_batch
+        return map(Batch, self.users.split(n), self.items.split(n))
 
 
 class RatingBatch(NamedTuple):
@@ -71,7 +94,7 @@ class Stream(Generic[AnyBatch]):
         self.rank, self.world_size = rank, world_size
         self.n_interactions = -(-len(users) // world_size)
         # DDP synchronizes gradients once a call
-        self.steps_per_call = STEPS_PER_CALL if world_size == 1 else 1
+        self.steps_per_call = max(1, POSITIVES_PER_CALL // per_batch) if world_size == 1 else 1
         self.epoch = 0
         self._order: tuple[int, Tensor] | None = None
 
@@ -93,11 +116,15 @@ class Stream(Generic[AnyBatch]):
         """Return the number of lists of batches in an epoch."""
         return -(-self.n_steps // self.steps_per_call)
 
-    def __iter__(self) -> Iterator[list[AnyBatch]]:
+    def __iter__(self) -> Iterator[Sequence[AnyBatch]]:
         # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
         for first in range(0, self.n_steps, self.steps_per_call):
             last = min(first + self.steps_per_call, self.n_steps)
-            yield [self.batch(self.epoch, step) for step in range(first, last)]
+            yield self._take(self.epoch, first, last)
+
+    def _take(self, epoch: int, first: int, last: int) -> Any:
+        """Return the batches of the steps from `first` to before `last`."""
+        return [self.batch(epoch, step) for step in range(first, last)]
 
     def batch(self, epoch: int, step: int) -> AnyBatch:
         """Return the batch of that step; the last of an epoch may be smaller."""
@@ -138,14 +165,21 @@ class TrainingStream(Stream[Batch]):
         super().__init__(users, items, per_batch, seed, rank, world_size)
         self.unseen, self.negatives = unseen, negatives
         self.rows_read = per_batch * (2 + negatives)
-        self.steps_per_block = max(1, POSITIVES_PER_BLOCK // per_batch)
+        calls = max(1, POSITIVES_PER_BLOCK // (per_batch * self.steps_per_call))
+        self.steps_per_block = calls * self.steps_per_call
         self._block: tuple[tuple[int, int], Batch] | None = None
 
     def batch(self, epoch: int, step: int) -> Batch:
-        block, offset = divmod(step, self.steps_per_block)
+        (batch,) = self._take(epoch, step, step + 1)
+        return batch
+
+    def _take(self, epoch: int, first: int, last: int) -> Batches:
+        """Return the batches of steps of one block, such as those of a call."""
+        block, offset = divmod(first, self.steps_per_block)
         users, items = self._draw_block(epoch, block)
-        part = slice(offset * self.per_batch, (offset + 1) * self.per_batch)
-        return Batch(users[part], items[part])
+        end = offset + last - first
+        part = slice(offset * self.per_batch, end * self.per_batch)
+        return Batches(users[part], items[part], self.per_batch, epoch, first)
 
     def _draw_block(self, epoch: int, block: int) -> Batch:
         if self._block is None or self._block[0] != (epoch, block):

@@ -24,6 +24,11 @@ def inner(function: Callable[..., Any]) -> Any:
     return njit(**OPTIONS)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a function into each that calls it: for what is done at every row."""
+    return njit(forceinline=True, **OPTIONS)(function)
+
+
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, on its first call; the result is kept on disk."""
     with _keeping_in(_choose_folder()):
@@ -34,6 +39,15 @@ def is_kept(compiled: Any) -> bool:
     """Tell whether an `entry` was compiled before, so that its first call takes no time."""
     folder = Path(compiled.stats.cache_path)
     return any(folder.glob(f"*{compiled.py_func.__name__}-*.nbi"))
+
+
+def try_out() -> None:
+    """Compile something small. Raises what numba or LLVM raise where they don't work."""
+    assert njit(_add_one)(1) == 2  # noqa: PLR2004
+
+
+def _add_one(number: int) -> int:
+    return number + 1
 
 
 @contextmanager

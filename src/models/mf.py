@@ -123,6 +123,9 @@ class SVDpp(MF):
         self.implicit = nn.Parameter(torch.empty(n_items, factors))
         nn.init.normal_(self.implicit, std=init_std)
 
+    def network(self) -> None:
+        """Return none: a history is not looked up by one id."""
+
     def observe(self, train: Interactions) -> None:
         super().observe(train)
         self.history.observe(train)

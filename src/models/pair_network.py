@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import nn
@@ -29,3 +30,9 @@ class PairNetwork(NamedTuple):
     """w [1, n]; None stands for ones."""
     bias: nn.Parameter | None = None
     """Of one number; None stands for 0."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """List all parameters but the table's."""
+        for layer in self.hidden:
+            yield from layer.parameters()
+        yield from (p for p in (self.weight, self.bias) if p is not None)

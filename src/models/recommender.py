@@ -14,6 +14,7 @@ from torch import Tensor
 from src.config.build import check
 from src.data.interactions import Interactions
 from src.errors import UserError
+from src.models.pair_network import PairNetwork
 from src.models.stored import Stored
 
 # Pairs that score_all scores at a time: so many that the work on them outweighs its management,
@@ -82,6 +83,8 @@ class Recommender(Stored):
                 cls.score_all = Recommender.score_all  # type: ignore[method-assign]
             if "differentiate" not in vars(cls):
                 cls.differentiate, cls.explicit = Recommender.differentiate, False  # type: ignore[method-assign]
+        if "network" not in vars(cls) and vars(cls).keys() & {"score", "squared_norms", "forward"}:
+            cls.network = Recommender.network  # type: ignore[method-assign]
 
     def __init__(self, n_users: int, n_items: int) -> None:
         super().__init__()
@@ -123,6 +126,10 @@ class Recommender(Stored):
         of that loss + l2 * squared_norms(users, items), and replace what was there.
         """
         raise NotImplementedError
+
+    def network(self) -> PairNetwork | None:
+        """Return the model as compiled code trains and ranks it; None when it doesn't."""
+        return None
 
     def score_all(self, users: Tensor) -> Tensor:
         """Return logits of every item: users [P] -> [P, n_items], in chunks of users."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -11,7 +11,9 @@ from torch import Tensor
 
 from src.config.build import check
 from src.models.embedding_table import EmbeddingTable
-from src.training.deferred import DeferredRows, can_defer
+
+if TYPE_CHECKING:
+    from src.training.compiled.table import TaughtTable
 
 Beta = Annotated[float, Ge(0), Lt(1)]
 
@@ -35,33 +37,43 @@ class Adam(torch.optim.Optimizer):
         """Raise UserError for a rate, betas or eps out of their range."""
         checked = check(Adam, {"lr": lr, "betas": betas, "eps": eps}, "")
         super().__init__(params, {**checked, "step": 0})
-        self._deferred: dict[Tensor, DeferredRows] = {}
+        self._deferred: dict[Tensor, TaughtTable] = {}
         self._tables: list[EmbeddingTable] = []
+        self._kept: list[TaughtTable] = []
         self._plans: list[_Plan] = []
 
     def defer(self, table: EmbeddingTable) -> None:
-        """Keep the table's rows from now on, unless momentum lasts too long for that."""
+        """Keep the table's rows from now on, unless momentum lasts too long for that; on a CPU."""
+        from src.training.compiled.table import TaughtTable, can_defer
+
         weight = table.weight
         group = next(g for g in self.param_groups if any(weight is p for p in g["params"]))
         if can_defer(group["betas"]):
-            table.keeper = self._deferred[weight] = DeferredRows(
-                weight.data, *self._averages(weight), group["betas"], group["eps"], group["step"]
-            )
+            state = self.averages(weight)
+            averages = state["exp_avg"], state["exp_avg_sq"]
+            rows = TaughtTable(weight.data, averages, group["betas"], group["eps"], group["step"])
+            table.keeper = self._deferred[weight] = rows
             self._tables.append(table)
+            self.keep(rows)
             self._plans.clear()
 
+    def keep(self, rows: TaughtTable) -> None:
+        """Flush these rows, whoever takes their steps, whenever weights are to be true."""
+        self._kept.append(rows)
+
     def flush(self) -> None:
-        """Make the weights and averages of deferred tables true."""
-        for rows in self._deferred.values():
+        """Make the weights and averages of all that is kept true."""
+        for rows in self._kept:
             rows.flush()
 
     def release(self) -> None:
-        """Give deferred tables back, with true weights; others may read and teach them then."""
+        """Give tables back, with true weights; others may read and teach them then."""
         self.flush()
         for table in self._tables:
             table.keeper = None
         self._tables.clear()
         self._deferred.clear()
+        self._kept.clear()
         self._plans.clear()
 
     @torch.no_grad()
@@ -78,21 +90,22 @@ class Adam(torch.optim.Optimizer):
     def _plan(self, group: dict[str, Any]) -> _Plan:
         deferred = [self._deferred[p] for p in group["params"] if p in self._deferred]
         params = [p for p in group["params"] if p not in self._deferred]
-        return _Plan(group, deferred, [(p, *self._averages(p)) for p in params])
+        return _Plan(group, deferred, [(p, *self.averages(p).values()) for p in params])
 
-    def _averages(self, param: Tensor) -> tuple[Tensor, Tensor]:
+    def averages(self, param: Tensor) -> dict[str, Tensor]:
+        """Return the parameter's state: its exp_avg and exp_avg_sq, in this order."""
         state = self.state[param]
         if not state:
             state["exp_avg"] = torch.zeros_like(param)
             state["exp_avg_sq"] = torch.zeros_like(param)
-        return state["exp_avg"], state["exp_avg_sq"]
+        return state
 
     def state_dict(self) -> dict[str, Any]:
         self.flush()
         return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        assert not self._deferred, "tables are deferred after the state is loaded"
+        assert not self._kept, "tables are kept after the state is loaded"
         super().load_state_dict(state_dict)
         self._plans.clear()
 
@@ -101,7 +114,7 @@ class _Plan(NamedTuple):
     """What a step does to a group, worked out once."""
 
     group: dict[str, Any]
-    deferred: list[DeferredRows]
+    deferred: list[TaughtTable]
     dense: list[tuple[Tensor, Tensor, Tensor]]
     """Parameters with their averages."""
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.kernels.compiling import inner
+from src.kernels.compiling import inlined, inner
 from src.kernels.vectors import adam, add_scaled, fade, fill, prefetch
 
 # How a table is updated
@@ -56,7 +56,7 @@ class Rates(NamedTuple):
     eps: float
 
 
-@inner
+@inlined
 def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums):  # type: ignore[no-untyped-def]
     """Make a row current before `step`; return where its gradient goes, and how many are touched.
 
@@ -75,7 +75,7 @@ def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums): 
     return n, n + 1
 
 
-@inner
+@inlined
 def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-untyped-def]
     """Move a row by what its momentum does until after `step`."""
     since = up_to_date[row]
@@ -106,7 +106,7 @@ def bring_all(table, rates, step, base, up_to_date, sums):  # type: ignore[no-un
         bring(row, table, rates, step, base, up_to_date, sums)
 
 
-@inner
+@inlined
 def ask_for(row, table):  # type: ignore[no-untyped-def]
     """Ask memory for a row that is read soon."""
     at = 4 * row * table.width
@@ -139,7 +139,7 @@ def teach(table, rates, scale, eps, touched, n):  # type: ignore[no-untyped-def]
             step_adam(table.weight + at, averages, of_row, table.width, rates, scale, eps)
 
 
-@inner
+@inlined
 def step_adam(weight, averages, gradient, n, rates, scale, eps):  # type: ignore[no-untyped-def]
     """Take one step of Adam on n numbers, from their gradients, which become 0.
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.kernels.compiling import entry, inner
+from src.kernels.compiling import entry, inlined, inner
 from src.kernels.products import (
     ROWS,
     add_outer,
@@ -187,35 +187,31 @@ def _gather(  # type: ignore[no-untyped-def]
     users, items, first, size, network, table, rates, step, base, scratch,
     up_to_date, places, touched, where, n_touched, sums,
 ):  # fmt: skip
-    """Read the rows of a block, brought up to date, into p and q."""
+    """Read the rows of a block, brought up to date, into p and q.
+
+    where int64 [BLOCK * (1 + C)]: the row of each of the users, then of their items in turn, and in
+    the end where its gradient goes.
+    """
     C = items.shape[1]
-    for i in range(size * (1 + C)):
-        ahead = i + rows.AHEAD
-        if ahead < size * (1 + C):
-            rows.ask_for(_row_of(users, items, first, size, network, ahead), table)
-        row = _row_of(users, items, first, size, network, i)
-        place, n_touched = rows.touch(
+    n = size * (1 + C)
+    for p in range(size):
+        where[p] = users[first + p]
+        for place in range(C):
+            where[size + p * C + place] = network.n_users + items[first + p, place]
+    stride = _row_stride(network)
+    for i in range(n):
+        if i + rows.AHEAD < n:
+            rows.ask_for(where[i + rows.AHEAD], table)
+        row = where[i]
+        where[i], n_touched = rows.touch(
             row, table, rates, step, base, up_to_date, places, touched, n_touched, sums
         )
-        where[i] = place
-        to = scratch.user + 4 * i * _row_stride(network)
-        if i >= size:
-            to = scratch.item + 4 * (i - size) * _row_stride(network)
+        to = scratch.user + 4 * i * stride if i < size else scratch.item + 4 * (i - size) * stride
         _spread(to, table.weight + 4 * row * table.width, network)
     return n_touched
 
 
-@inner
-def _row_of(users, items, first, size, network, i):  # type: ignore[no-untyped-def]
-    """Return the table's row of a block's i-th: of users, then of their items in turn."""
-    if i < size:
-        return users[first + i]
-    C = items.shape[1]
-    pair = i - size
-    return network.n_users + items[first + pair // C, pair % C]
-
-
-@inner
+@inlined
 def _spread(to, row, network):  # type: ignore[no-untyped-def]
     """Copy a row of the table, each of its parts padded."""
     factors, half = network.factors, network.half

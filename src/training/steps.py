@@ -1,0 +1,142 @@
+"""How steps are taken: by torch, or by compiled code where that serves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from src.data.stream import Batch, Batches, RatingBatch, Stream, TrainingStream
+from src.models.embedding_table import EmbeddingTable
+from src.models.recommender import GradientLoss
+from src.training.adam import Adam
+
+if TYPE_CHECKING:
+    from src.training.module import RecommenderModule
+
+# Where torch takes the steps, a table with more rows than this many times what a step reads is
+# updated row by row.
+DEFERRED_ABOVE = 32
+
+
+class Steps(Protocol):
+    """A way to take the steps of a fit."""
+
+    def take(self, batches: Batches | Sequence[Batch | RatingBatch]) -> Tensor | float:
+        """Take a step on each batch; return the sum of their losses over examples, without L2."""
+
+    def release(self) -> None:
+        """Let go of the parameters."""
+
+
+def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> Steps:
+    """Return what is fastest of ways that come to the same weights."""
+    stream = module.trainer.train_dataloader
+    if not (isinstance(stream, TrainingStream) and is_served(module, optimizer)):
+        return TorchSteps(module, optimizer)
+    from src.training.compiled.steps import CompiledSteps
+
+    network = module.model.network()
+    assert network is not None
+    return CompiledSteps(
+        network,
+        module.loss,
+        optimizer,
+        l2=module.l2,
+        seed=module.seed,
+        per_batch=stream.per_batch,
+        n_candidates=1 + stream.negatives,
+    )
+
+
+def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether compiled steps serve this model, loss, optimizer and trainer.
+
+    Whatever else a user trains goes by torch: models and losses of their own, clipped gradients,
+    other optimizers, bf16, CUDA, several devices, parts that are frozen.
+    """
+    trainer, network = module.trainer, module.model.network()
+    if (
+        not module.compiled
+        or network is None
+        or module.gradient_clip is not None
+        or module.device.type != "cpu"
+        or trainer.world_size > 1
+        or trainer.precision != "32-true"
+        or not is_compiled_code_available()
+    ):
+        return False
+    from src.training.compiled.steps import serves_loss, serves_optimizer
+
+    own = {network.table.weight, *network.parameters()}
+    every = set(module.parameters())
+    plain = all(p.requires_grad and p.dtype == torch.float32 for p in every)
+    return plain and own == every and serves_loss(module.loss) and serves_optimizer(optimizer)
+
+
+@cache
+def is_compiled_code_available() -> bool:
+    """Tell whether numba is here and compiles; say so once where it doesn't."""
+    try:
+        from src.kernels.compiling import try_out
+
+        try_out()
+    except Exception as error:  # whatever keeps numba or LLVM from working here
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        print(
+            f"numba can't compile here ({reason[0]}): steps are taken by torch, which is slower",
+            file=sys.stderr,
+        )
+        return False
+    return True
+
+
+class TorchSteps:
+    """Steps by torch, as every model, loss, optimizer and device can take them."""
+
+    def __init__(self, module: RecommenderModule, optimizer: torch.optim.Optimizer) -> None:
+        self.module, self.optimizer = module, optimizer
+        trainer = module.trainer
+        single = trainer.world_size == 1 and trainer.precision == "32-true"
+        written = not module.rated and hasattr(module.loss, "gradient")
+        self.explicit = single and written and module.model.explicit
+        alone = single and module.compiled and module.gradient_clip is None
+        if isinstance(optimizer, Adam) and alone and module.device.type == "cpu":
+            self._defer_tables(optimizer)
+
+    def _defer_tables(self, optimizer: Adam) -> None:
+        """Let the optimizer keep the rows of tables of which a step reads a small part."""
+        stream = cast("Stream[Any]", self.module.trainer.train_dataloader)
+        for table in self.module.model.modules():
+            if (
+                isinstance(table, EmbeddingTable)
+                and table.num_embeddings > DEFERRED_ABOVE * stream.rows_read
+                and is_compiled_code_available()
+            ):
+                optimizer.defer(table)
+
+    def take(self, batches: Batches | Sequence[Batch | RatingBatch]) -> Tensor:
+        """Do on each batch what Lightning's automatic optimization does."""
+        module, optimizer = self.module, self.optimizer
+        loss_sum = torch.zeros((), device=module.device)
+        for batch in batches:
+            if self.explicit:
+                loss = cast("GradientLoss", module.loss)
+                value = module.model.differentiate(batch.users, batch.items, loss, module.l2)
+            else:
+                optimizer.zero_grad()
+                value, minimized = module.losses_of(batch)
+                module.manual_backward(minimized)
+            # summed up on the device: a log call a step would cost more than the step's arithmetic
+            loss_sum += value.detach() * batch.items.numel()
+            if module.gradient_clip is not None:
+                torch.nn.utils.clip_grad_norm_(module.parameters(), module.gradient_clip)
+            optimizer.step()
+        return loss_sum
+
+    def release(self) -> None:
+        """Do nothing: the parameters are the model's."""
