@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.data.unseen import UnseenItems, UnseenLists
+from src.data.unseen import Unseen
 
 # Negatives are drawn for about this many positives at a time: large enough that the cost of
 # calling torch vanishes, small enough to stay in cache and to start at once.
@@ -153,7 +153,7 @@ class TrainingStream(Stream[Batch]):
         self,
         users: Tensor,
         items: Tensor,
-        unseen: UnseenItems | UnseenLists,
+        unseen: Unseen,
         negatives: int,
         batch_size: int,
         seed: int,

@@ -107,6 +107,7 @@ def _wrap(options: Options, model: Recommender) -> Judge:
         options.scheduler.bind() if options.scheduler else None,
         l2=options.l2,
         gradient_clip=options.gradient_clip,
+        compiled=options.compiled,
         seed=options.seed,
         **judging,
     )

@@ -74,6 +74,8 @@ class Options:
     """The catalogue's, and those of the user's own."""
     l2: float
     gradient_clip: float | None
+    compiled: bool
+    """Whether steps are taken by compiled code where it serves."""
 
     @property
     def title(self) -> str:
@@ -107,6 +109,7 @@ def read_options(plain: Plain) -> Options:
         metrics=choose_metrics(whole["metrics"]),
         l2=whole["l2"],
         gradient_clip=whole["gradient_clip"],
+        compiled=whole["compiled"],
     )
 
 
@@ -119,10 +122,12 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
         metrics: list[str],
         l2: Annotated[float, Ge(0)],
         gradient_clip: Annotated[float, Gt(0)] | None,
+        compiled: bool,
     ) -> None: ...
 
     own = {key: plain[key] for key in ("seed", "ks", "l2", "gradient_clip")}
-    return check(whole, {**own, "metrics": plain.get("metrics", [])}, "")
+    later = {"metrics": plain.get("metrics", []), "compiled": plain.get("compiled", True)}
+    return check(whole, {**own, **later}, "")
 
 
 def _read_data(node: Mapping[str, Any]) -> Data:

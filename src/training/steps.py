@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from src.data.stream import Batch, Batches, RatingBatch, Stream, TrainingStream
+from src.kernels.available import is_available
 from src.models.embedding_table import EmbeddingTable
 from src.models.recommender import GradientLoss
 from src.training.adam import Adam
@@ -38,8 +37,9 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
     stream = module.trainer.train_dataloader
     if not (isinstance(stream, TrainingStream) and is_served(module, optimizer)):
         return TorchSteps(module, optimizer)
-    from src.training.compiled.steps import CompiledSteps
+    from src.training.compiled.steps import CompiledSteps, announce
 
+    announce()
     network = module.model.network()
     assert network is not None
     return CompiledSteps(
@@ -67,7 +67,7 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
         or module.device.type != "cpu"
         or trainer.world_size > 1
         or trainer.precision != "32-true"
-        or not is_compiled_code_available()
+        or not is_available()
     ):
         return False
     from src.training.compiled.steps import serves_loss, serves_optimizer
@@ -76,23 +76,6 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
     every = set(module.parameters())
     plain = all(p.requires_grad and p.dtype == torch.float32 for p in every)
     return plain and own == every and serves_loss(module.loss) and serves_optimizer(optimizer)
-
-
-@cache
-def is_compiled_code_available() -> bool:
-    """Tell whether numba is here and compiles; say so once where it doesn't."""
-    try:
-        from src.kernels.compiling import try_out
-
-        try_out()
-    except Exception as error:  # whatever keeps numba or LLVM from working here
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        print(
-            f"numba can't compile here ({reason[0]}): steps are taken by torch, which is slower",
-            file=sys.stderr,
-        )
-        return False
-    return True
 
 
 class TorchSteps:
@@ -115,7 +98,7 @@ class TorchSteps:
             if (
                 isinstance(table, EmbeddingTable)
                 and table.num_embeddings > DEFERRED_ABOVE * stream.rows_read
-                and is_compiled_code_available()
+                and is_available()
             ):
                 optimizer.defer(table)
 

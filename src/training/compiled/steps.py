@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import torch
 
 from src.data.stream import Batches, derive_seed
+from src.kernels.compiling import is_kept
 from src.models.pair_network import PairNetwork
 from src.training.adam import Adam
 from src.training.compiled import losses
@@ -40,6 +43,12 @@ def serves_optimizer(optimizer: torch.optim.Optimizer) -> bool:
         given = optimizer.defaults
         return not any(given[k] for k in ("momentum", "dampening", "weight_decay", "maximize"))
     return type(optimizer) is Adam
+
+
+def announce() -> None:
+    """Say so where the step has yet to be compiled: that takes a while, once."""
+    if not is_kept(train_batches):
+        print("compiling the training step for this machine, once: some 20 s", file=sys.stderr)
 
 
 class CompiledSteps:
