@@ -19,7 +19,9 @@ WIDTHS = tuple(width for width in (32, 16, 8) if width <= WIDE)
 
 
 def _shapes(rows: int) -> list[TileShape]:
-    shapes = [TileShape(rows, width // TILE.lanes, TILE.lanes) for width in WIDTHS if width >= TILE.lanes]
+    shapes = [
+        TileShape(rows, width // TILE.lanes, TILE.lanes) for width in WIDTHS if width >= TILE.lanes
+    ]
     return [*shapes, *[TileShape(rows, 1, width) for width in WIDTHS if width < TILE.lanes]]
 
 

@@ -59,7 +59,9 @@ def make_forward_tile(then: int, shape: TileShape) -> Any:
         def generate(context: Any, b: Builder, signature: Any, arguments: Sequence[Value]) -> Value:
             x, x_stride, depth, w, y, y_stride, other, other_stride = arguments
             x, w, y, other = (_pointer(b, it) for it in (x, w, y, other))
-            sums = [[_variable(b, _splat(b, 0.0, lanes)) for _ in range(vectors)] for _ in range(rows)]
+            sums = [
+                [_variable(b, _splat(b, 0.0, lanes)) for _ in range(vectors)] for _ in range(rows)
+            ]
             starts = [b.mul(x_stride, LONG(row)) for row in range(rows)]
             with cgutils.for_range(b, depth) as loop:
                 at = b.mul(loop.index, LONG(columns))
@@ -104,17 +106,15 @@ def make_outer_tile(shape: TileShape) -> Any:
             d, d_stride, x, x_stride, n, g, g_stride = arguments
             d, x, g = (_pointer(b, it) for it in (d, x, g))
             places = [
-                [
-                    b.add(b.mul(g_stride, LONG(row)), LONG(place * lanes))
-                    for place in range(vectors)
-                ]
+                [b.add(b.mul(g_stride, LONG(row)), LONG(place * lanes)) for place in range(vectors)]
                 for row in range(rows)
             ]
             sums = [[_variable(b, _load(b, g, at, lanes)) for at in row] for row in places]
             with cgutils.for_range(b, n) as loop:
                 start = b.mul(loop.index, x_stride)
                 values = [
-                    _load(b, x, b.add(start, LONG(place * lanes)), lanes) for place in range(vectors)
+                    _load(b, x, b.add(start, LONG(place * lanes)), lanes)
+                    for place in range(vectors)
                 ]
                 start = b.mul(loop.index, d_stride)
                 for row in range(rows):
@@ -167,7 +167,9 @@ def _make_row_operation(n_arrays: int, n_scalars: int, body: Body, *, sums: bool
                             _store(b, value, array, i)
             if not sums:
                 return context.get_dummy_value()
-            reduce = _llvm(b, f"llvm.vector.reduce.fadd.v{LANES}f32", FLOAT, FLOAT, wide.type.pointee)  # type: ignore[union-attr]
+            reduce = _llvm(
+                b, f"llvm.vector.reduce.fadd.v{LANES}f32", FLOAT, FLOAT, wide.type.pointee
+            )  # type: ignore[union-attr]
             start = b.extract_element(b.load(rest), INT(0))
             return b.call(reduce, [start, b.load(wide)], fastmath=("reassoc",))
 
@@ -265,9 +267,7 @@ total = _make_row_operation(1, 0, lambda b, v, s: v[0], sums=True)
 """total(x, n): the sum of x."""
 sigmoid = _make_row_operation(3, 0, _sigmoid)
 """sigmoid(slope, value, x, n): slope = 1 / (1 + exp(-x)), value = log(1 + exp(x)), its integral."""
-exp_below = _make_row_operation(
-    2, 1, lambda b, v, s: [_exp(b, b.fsub(v[1], s[0])), None]
-)
+exp_below = _make_row_operation(2, 1, lambda b, v, s: [_exp(b, b.fsub(v[1], s[0])), None])
 """exp_below(to, x, n, most): to = exp(x - most), for x <= most."""
 adam = _make_row_operation(4, 6, _adam)
 """adam(w, m, v, g, n, beta1, 1 - beta1, beta2, 1 - beta2, scale, eps): a step; sets g to 0."""

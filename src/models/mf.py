@@ -99,9 +99,7 @@ class MF(Embedded):
 
     def network(self) -> PairNetwork | None:
         bias = self.bias if self.biases else None
-        return PairNetwork(
-            self.table, self.n_users, self.factors, biases=self.biases, bias=bias
-        )
+        return PairNetwork(self.table, self.n_users, self.factors, biases=self.biases, bias=bias)
 
     def _multiply(self, user: Tensor, item: Tensor) -> Tensor:
         """Return inner products of rows [P, 1, width] with [P, C, width] -> [P, 1, C]."""
@@ -122,9 +120,6 @@ class SVDpp(MF):
         self.history = History(n_users)
         self.implicit = nn.Parameter(torch.empty(n_items, factors))
         nn.init.normal_(self.implicit, std=init_std)
-
-    def network(self) -> None:
-        """Return none: a history is not looked up by one id."""
 
     def observe(self, train: Interactions) -> None:
         super().observe(train)

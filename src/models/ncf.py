@@ -101,7 +101,8 @@ class NCF(Embedded):
         self.table.set_gradient(ids, of_rows)
         return loss(logits)
 
-    def network(self) -> PairNetwork | None:
+    def describe(self) -> PairNetwork | None:
+        """Return the `network` of the paper's branches, None where there are others."""
         branches = dict(self.branches.items())
         gmf, mlp = branches.pop("gmf", None), branches.pop("mlp", None)
         kinds = (type(None), GMFBranch), (type(None), MLPBranch)
@@ -138,6 +139,8 @@ class GMF(NCF):
     def __init__(self, n_users: int, n_items: int, factors: Factors = 8) -> None:
         super().__init__(n_users, n_items, {"gmf": GMFBranch(factors)})
 
+    network = NCF.describe
+
 
 class MLP(NCF):
     """Multi-layer perceptron (section 3.3)."""
@@ -153,6 +156,8 @@ class MLP(NCF):
     ) -> None:
         widths = tower(factors, num_layers, layers)
         super().__init__(n_users, n_items, {"mlp": MLPBranch(widths, dropout)})
+
+    network = NCF.describe
 
 
 class NeuMF(NCF):
@@ -175,6 +180,8 @@ class NeuMF(NCF):
         widths = tower(factors, num_layers, layers)
         branches = {"gmf": GMFBranch(factors), "mlp": MLPBranch(widths, dropout)}
         super().__init__(n_users, n_items, branches)
+
+    network = NCF.describe
 
     def start_from(
         self, parts: Mapping[str, Recommender], alpha: Annotated[float, Ge(0), Le(1)] = 0.5

@@ -83,7 +83,7 @@ class Recommender(Stored):
                 cls.score_all = Recommender.score_all  # type: ignore[method-assign]
             if "differentiate" not in vars(cls):
                 cls.differentiate, cls.explicit = Recommender.differentiate, False  # type: ignore[method-assign]
-        if "network" not in vars(cls) and vars(cls).keys() & {"score", "squared_norms", "forward"}:
+        if "network" not in vars(cls):  # compiled code sees nothing of what a subclass overrides
             cls.network = Recommender.network  # type: ignore[method-assign]
 
     def __init__(self, n_users: int, n_items: int) -> None:

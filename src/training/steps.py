@@ -36,7 +36,11 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
     """Return what is fastest of ways that come to the same weights."""
     stream = module.trainer.train_dataloader
     if not (isinstance(stream, TrainingStream) and is_served(module, optimizer)):
-        return TorchSteps(module, optimizer)
+        single = module.trainer.world_size == 1 and module.trainer.precision == "32-true"
+        if single and isinstance(optimizer, Adam):
+            _defer_tables(module, optimizer, cast("Stream[Any]", stream))
+        written = not module.rated and hasattr(module.loss, "gradient")
+        return TorchSteps(module, optimizer, explicit=single and written and module.model.explicit)
     from src.training.compiled.steps import CompiledSteps, announce
 
     announce()
@@ -78,29 +82,27 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
     return plain and own == every and serves_loss(module.loss) and serves_optimizer(optimizer)
 
 
+def _defer_tables(module: RecommenderModule, optimizer: Adam, stream: Stream[Any]) -> None:
+    """Let the optimizer keep the rows of tables of which a step reads a small part."""
+    if not module.compiled or module.gradient_clip is not None or module.device.type != "cpu":
+        return
+    for table in module.model.modules():
+        if (
+            isinstance(table, EmbeddingTable)
+            and table.num_embeddings > DEFERRED_ABOVE * stream.rows_read
+            and is_available()
+        ):
+            optimizer.defer(table)
+
+
 class TorchSteps:
     """Steps by torch, as every model, loss, optimizer and device can take them."""
 
-    def __init__(self, module: RecommenderModule, optimizer: torch.optim.Optimizer) -> None:
-        self.module, self.optimizer = module, optimizer
-        trainer = module.trainer
-        single = trainer.world_size == 1 and trainer.precision == "32-true"
-        written = not module.rated and hasattr(module.loss, "gradient")
-        self.explicit = single and written and module.model.explicit
-        alone = single and module.compiled and module.gradient_clip is None
-        if isinstance(optimizer, Adam) and alone and module.device.type == "cpu":
-            self._defer_tables(optimizer)
-
-    def _defer_tables(self, optimizer: Adam) -> None:
-        """Let the optimizer keep the rows of tables of which a step reads a small part."""
-        stream = cast("Stream[Any]", self.module.trainer.train_dataloader)
-        for table in self.module.model.modules():
-            if (
-                isinstance(table, EmbeddingTable)
-                and table.num_embeddings > DEFERRED_ABOVE * stream.rows_read
-                and is_available()
-            ):
-                optimizer.defer(table)
+    def __init__(
+        self, module: RecommenderModule, optimizer: torch.optim.Optimizer, *, explicit: bool
+    ) -> None:
+        """`explicit`: gradients are the model's and the loss's own instead of autograd's."""
+        self.module, self.optimizer, self.explicit = module, optimizer, explicit
 
     def take(self, batches: Batches | Sequence[Batch | RatingBatch]) -> Tensor:
         """Do on each batch what Lightning's automatic optimization does."""

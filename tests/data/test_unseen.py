@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from src.data.interactions import Interactions
-from src.data.unseen import UnseenItems, UnseenLists, index_unseen, popularity_mass
+from src.data.unseen import (
+    Unseen,
+    UnseenBits,
+    UnseenItems,
+    UnseenLists,
+    index_unseen,
+    popularity_mass,
+)
 
-Index = Callable[[list[set[int]], int], UnseenItems | UnseenLists]
+Index = Callable[[list[set[int]], int], Unseen]
 
 
 def data_of(seen: list[set[int]], n_items: int, repeats: int = 1) -> Interactions:
@@ -40,7 +47,15 @@ def lists_of(seen: list[set[int]], n_items: int) -> UnseenLists:
     return UnseenLists(data_of(seen, n_items))
 
 
-both = pytest.mark.parametrize("index", [unseen_of, lists_of])
+def bits_of(seen: list[set[int]], n_items: int) -> UnseenBits:
+    return UnseenBits(data_of(seen, n_items))
+
+
+def by_order_of(seen: list[set[int]], n_items: int) -> UnseenItems:
+    return UnseenItems(data_of(seen, n_items), compiled=True)
+
+
+every = pytest.mark.parametrize("index", [unseen_of, lists_of, bits_of, by_order_of])
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -105,7 +120,14 @@ def test_each_unseen_item_has_as_many_points_as_its_mass(
 
 
 @pytest.mark.parametrize(
-    "index", [unseen_of, lists_of, partial(unseen_of, mass=[2**31, 1, 2**31, 1, 2**30, 1])]
+    "index",
+    [
+        unseen_of,
+        lists_of,
+        bits_of,
+        by_order_of,
+        partial(unseen_of, mass=[2**31, 1, 2**31, 1, 2**30, 1]),
+    ],
 )
 def test_a_user_with_all_but_one_item_only_gets_that_one(index: Index) -> None:
     everything = set(range(6))
@@ -129,7 +151,7 @@ def test_draws_are_never_seen(
         assert set(items) <= set(range(n_items)) - seen[user]
 
 
-@both
+@pytest.mark.parametrize("index", [unseen_of, lists_of])
 def test_a_uniform_number_that_rounds_up_to_one_falls_on_the_last_item(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +159,7 @@ def test_a_uniform_number_that_rounds_up_to_one_falls_on_the_last_item(
     assert index([{0, 4}], 5).draw(torch.tensor([0]), 1, generator()).tolist() == [[3]]
 
 
-@both
+@every
 def test_uniform_draws_are_equally_frequent(index: Index) -> None:
     unseen = index([{0, 2, 3}, set()], 8)
     drawn = unseen.draw(torch.tensor([0, 1]), 40_000, generator())
@@ -220,9 +242,24 @@ def test_lists_of_a_large_catalogue_hold_its_last_item() -> None:
     assert lists.draw(torch.tensor([0]), 2, generator()).tolist() == [[39_999, 39_999]]
 
 
-def test_users_are_listed_only_where_that_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_users_are_listed_or_marked_only_where_that_is_small(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
     four, five = data_of([{0}, {1}], 4), data_of([{0}, {1}], 5)
     monkeypatch.setattr("src.data.unseen.LISTED_PAIRS", 8)
-    assert isinstance(index_unseen(four), UnseenLists)
-    assert isinstance(index_unseen(five), UnseenItems)
+    monkeypatch.setattr("src.data.unseen.MARKED_PAIRS", 8)
+    monkeypatch.setattr("src.data.unseen.is_available", lambda: compiled)
+    assert isinstance(index_unseen(four), UnseenBits if compiled else UnseenLists)
+    larger = index_unseen(five)
+    assert isinstance(larger, UnseenItems)
+    assert larger.compiled == compiled
     assert isinstance(index_unseen(four, np.ones(4, np.int64)), UnseenItems)
+
+
+def test_a_rare_unseen_item_is_counted_off() -> None:
+    # two of 200 items are unseen, in the second and the last of four words, and at a word's ends
+    seen = [set(range(200)) - {64, 199}, set(range(200)) - {127, 63}]
+    drawn = bits_of(seen, 200).draw(torch.tensor([0, 1]), 1000, generator())
+    assert_close(drawn[0], {64: 0.5, 199: 0.5})
+    assert_close(drawn[1], {63: 0.5, 127: 0.5})

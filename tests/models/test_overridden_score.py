@@ -11,7 +11,6 @@ from torch import Tensor
 from src.models import EASE, GMF, MF, MLP, NeuMF, Recommender
 from src.models.testing import N_ITEMS, N_USERS, prepare, train_part
 from src.training.losses import BCE
-from src.training.module import RecommenderModule
 
 KINDS: list[type[Recommender]] = [GMF, MLP, NeuMF, MF, EASE]
 
@@ -65,9 +64,9 @@ def test_trained_by_its_own(kind: type[Recommender]) -> None:
     ours, derived = pair(kind)
     users, items = torch.tensor([0, 3]), torch.tensor([[1, 4], [2, 0]])
     BCE()(ours(users, items) ** 2).backward()
-    module = RecommenderModule(derived, BCE())
-    assert not module.explicit
-    BCE()(module.model(users, items)).backward()
+    assert not derived.explicit
+    assert derived.network() is None
+    BCE()(derived(users, items)).backward()
     for mine, theirs in zip(derived.parameters(), ours.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad)
 
@@ -108,6 +107,7 @@ def test_what_score_rests_on_may_be_overridden_instead() -> None:
             return 2 * super()._user_factors(users, rows)
 
     model = Scaled(N_USERS, N_ITEMS)
+    assert model.network() is None
     users = torch.arange(N_USERS)
     scores = model(users, torch.arange(N_ITEMS).expand(N_USERS, -1))
     torch.testing.assert_close(model.score_all(users), scores)

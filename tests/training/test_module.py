@@ -21,8 +21,10 @@ from src.errors import UserError
 from src.models import GMF, MLP, NeuMF
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
+from src.training.compiled.steps import CompiledSteps
 from src.training.losses import BCE, Squared
 from src.training.module import RecommenderModule
+from src.training.steps import TorchSteps
 from src.training.trainer import find_history, make_trainer
 from src.training.trainer_options import TrainerOptions
 
@@ -48,7 +50,7 @@ def test_toy_matrix_is_fitted_to_near_certainty(model: Any) -> None:
     for epoch in range(400):
         for step in range(stream.n_steps):
             optimizer.zero_grad()
-            module.loss_of(stream.batch(epoch, step)).backward()
+            module.losses_of(stream.batch(epoch, step))[1].backward()
             optimizer.step()
     probability = module.model.score_all(torch.arange(4)).sigmoid()
     assert (probability[TOY == 1] > 0.95).all()
@@ -109,12 +111,14 @@ def test_same_seed_same_weights_to_the_last_bit(tmp_path: Path) -> None:
     assert not torch.equal(weights(one), weights(third))
 
 
-@pytest.mark.parametrize("deferred_above", [0, 1000])
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("by_row", [True, False])
 def test_resumed_run_equals_one_never_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deferred_above: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool, by_row: bool
 ) -> None:
-    monkeypatch.setattr("src.training.module.DEFERRED_ABOVE", deferred_above)
-    options: dict[str, Any] = {"optimizer": partial(Adam, lr=0.01)}
+    monkeypatch.setattr("src.training.steps.DEFERRED_ABOVE", 0 if by_row else 1000)
+    monkeypatch.setattr("src.training.compiled.steps.DENSE_BELOW", 0 if by_row else 1000)
+    options: dict[str, Any] = {"optimizer": partial(Adam, lr=0.01), "compiled": compiled}
     whole_trainer, whole = fit(tmp_path / "whole", 4, **options)
     fit(tmp_path / "cut", 2, **options)
     last = tmp_path / "cut" / "checkpoints" / "last.ckpt"
@@ -149,11 +153,15 @@ def test_reported_loss_is_the_mean_over_examples_without_l2(tmp_path: Path) -> N
     module = RecommenderModule(model, squared, partial(torch.optim.SGD, lr=0.1), l2=10.0)
     users = torch.tensor([0, 1])
     items = torch.tensor([[0, 1, 2], [3, 1, 0]])
-    with_l2 = module.loss_of(Batch(users, items))
-    module.loss_of(Batch(users[:1], items[:1]))
+    _, with_l2 = module.losses_of(Batch(users, items))
     logits = model(users, items)
-    expected = (squared(logits) * 6 + squared(logits[:1]) * 3) / 9
-    assert module.running_loss() == pytest.approx(expected.item())
+    expected = squared(logits) * 6 + squared(logits[:1]) * 3
+    still = torch.optim.SGD(module.parameters(), lr=0)
+    batches = [Batch(users, items), Batch(users[:1], items[:1])]
+    module.manual_backward = Tensor.backward  # type: ignore[method-assign, assignment]
+    for explicit in (True, False):
+        steps = TorchSteps(module, still, explicit=explicit)
+        assert steps.take(batches).item() == pytest.approx(expected.item())
     norms = 10 * model.squared_norms(users, items)
     assert with_l2.item() == pytest.approx((squared(logits) + norms).item())
 
@@ -199,9 +207,9 @@ def test_a_deferred_table_is_given_back_with_true_weights(
     data = InteractionDataModule(Generated(), DataOptions(candidates=11), cache=tmp_path / "cache")
     found = []
     for above in (10**9, 0):
-        monkeypatch.setattr("src.training.module.DEFERRED_ABOVE", above)
+        monkeypatch.setattr("src.training.steps.DEFERRED_ABOVE", above)
         torch.manual_seed(0)
-        module = RecommenderModule(GMF(30, 20, factors=4), BCE(), partial(Adam, lr=0.01))
+        module = RecommenderModule(GMF(30, 20, factors=4), without_gradient, partial(Adam, lr=0.01))
         trainer = make_trainer(
             tmp_path / str(above), TrainerOptions(accelerator="cpu", max_epochs=2), monitor=None
         )
@@ -233,7 +241,9 @@ def test_a_loss_without_a_gradient_of_its_own_trains_by_autograd(tmp_path: Path)
         return module
 
     written, found = fitted(BCE(), tmp_path / "a"), fitted(without_gradient, tmp_path / "b")
-    assert (written.explicit, found.explicit) == (True, False)
+    assert isinstance(written.steps, CompiledSteps)
+    assert isinstance(found.steps, TorchSteps)
+    assert not found.steps.explicit
     torch.testing.assert_close(weights(found), weights(written), rtol=1e-3, atol=1e-5)
 
 
@@ -242,16 +252,21 @@ def test_every_way_of_stepping_trains_the_same_model(
 ) -> None:
     torchs = partial(torch.optim.Adam, lr=0.01)
     ours = partial(Adam, lr=0.01)
+    # a gradient that is clipped at more than it ever is clips nothing, but goes by torch
+    by_torch: dict[str, Any] = {"gradient_clip": 1e9}
     monkeypatch.setattr(NeuMF, "explicit", False)
-    _, reference = fit(tmp_path / "reference", 2, optimizer=torchs)
-    _, autograd = fit(tmp_path / "autograd", 2, optimizer=ours)
-    monkeypatch.setattr("src.training.module.DEFERRED_ABOVE", 0)
+    _, reference = fit(tmp_path / "reference", 2, optimizer=torchs, **by_torch)
+    _, autograd = fit(tmp_path / "autograd", 2, optimizer=ours, **by_torch)
+    monkeypatch.setattr(NeuMF, "explicit", True)
+    _, explicit = fit(tmp_path / "explicit", 2, optimizer=ours, **by_torch)
+    assert isinstance(explicit.steps, TorchSteps)
+    assert explicit.steps.explicit
+    monkeypatch.setattr(NeuMF, "network", lambda self: None)
+    monkeypatch.setattr(NeuMF, "explicit", False)
+    monkeypatch.setattr("src.training.steps.DEFERRED_ABOVE", 0)
     deferring = count_deferrals(monkeypatch)
     _, deferred = fit(tmp_path / "deferred", 2, optimizer=ours)
     assert len(deferring) == 1
-    monkeypatch.setattr(NeuMF, "explicit", True)
-    _, explicit = fit(tmp_path / "explicit", 2, optimizer=ours)
-    assert explicit.explicit
     for other in (autograd, deferred, explicit):
         torch.testing.assert_close(weights(other), weights(reference), rtol=2e-2, atol=1e-3)
         assert other.judged == reference.judged

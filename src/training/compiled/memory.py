@@ -20,7 +20,9 @@ class Parameters:
     Their averages and gradients are arrays of the same layout.
     """
 
-    def __init__(self, network: PairNetwork, averages: dict[nn.Parameter, dict[str, Tensor]]) -> None:
+    def __init__(
+        self, network: PairNetwork, averages: dict[nn.Parameter, dict[str, Tensor]]
+    ) -> None:
         """`averages`: an optimizer's exp_avg and exp_avg_sq of each parameter, made views too."""
         self.network = network
         self.layouts: dict[nn.Parameter, tuple[int, tuple[int, ...]]] = {}

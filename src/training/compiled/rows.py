@@ -84,7 +84,7 @@ def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-u
         return
     first, last = since - base, step - base
     moved = sums[first, OF_STEP] - sums[gap, RHO] * sums[last, OF_STEP]
-    of_eps = sums[first, OF_STEP_EPS] - sums[gap, RHO_EPS] * sums[last, OF_STEP_EPS]
+    weighted = sums[first, OF_STEP_EPS] - sums[gap, RHO_EPS] * sums[last, OF_STEP_EPS]
     at = 4 * row * table.width
     fade(
         table.weight + at,
@@ -94,7 +94,7 @@ def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-u
         np.float32(sums[gap, DECAY1]),
         np.float32(sums[gap, DECAY2]),
         np.float32(-rates.lr * moved),
-        np.float32(rates.eps * of_eps / moved),
+        np.float32(rates.eps * weighted / moved if moved > 0 else rates.eps),
     )
     up_to_date[row] = step
 

@@ -277,9 +277,7 @@ def _compute_tower(size, C, network, layers, task, scratch, key):  # type: ignor
         inputs, n_in = outputs, n_out
         outputs, n_out = layers[place, OUTPUTS], layers[place, N_OUT]
         forward, bias = layers[place, FORWARD], layers[place, BIAS]
-        multiply_bias_relu(
-            inputs, n_in, n_pairs, n_in, forward, n_out, outputs, n_out, bias, 0
-        )
+        multiply_bias_relu(inputs, n_in, n_pairs, n_in, forward, n_out, outputs, n_out, bias, 0)
         if task.dropout > 0:
             drop(outputs, size * C * n_out, task.dropout, key, place)
 
@@ -347,12 +345,8 @@ def _propagate_through_tower(size, C, network, layers, task, scratch):  # type: 
         n_in, backward = layers[place, N_IN], layers[place, BACKWARD]
         inputs, of_inputs = layers[place - 1, OUTPUTS], layers[place - 1, SLOPES]
         gradient = layers[place, WEIGHT] + to_gradient
-        add_outer(
-            slopes, n_out, n_out, inputs, n_in, n_in, n, gradient, layers[place, STRIDE]
-        )
-        add_weighted_rows(
-            scratch.ones, slopes, n_out, n_out, n, layers[place, BIAS] + to_gradient
-        )
+        add_outer(slopes, n_out, n_out, inputs, n_in, n_in, n, gradient, layers[place, STRIDE])
+        add_weighted_rows(scratch.ones, slopes, n_out, n_out, n, layers[place, BIAS] + to_gradient)
         multiply_where_positive(
             slopes, n_out, n_pairs, n_out, backward, n_in, of_inputs, n_in, inputs, n_in
         )

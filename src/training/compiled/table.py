@@ -21,8 +21,8 @@ N_SUMS = 1 << 14
 
 
 def can_defer(betas: tuple[float, float]) -> bool:
-    """Tell whether momentum fades fast enough for its sum to be tabulated."""
-    return betas[0] <= 0.99 * math.sqrt(betas[1])
+    """Tell whether momentum fades fast enough for its sums to be tabulated."""
+    return betas[0] <= 0.99 * betas[1]
 
 
 class TaughtTable:
@@ -107,7 +107,13 @@ class TaughtTable:
         """Take one step on the rows read since the last."""
         rates = self.prepare(lr, 1)
         update_rows(
-            self.table, rates, self.progress, self.up_to_date, self.touched, self._n_touched, self.sums
+            self.table,
+            rates,
+            self.progress,
+            self.up_to_date,
+            self.touched,
+            self._n_touched,
+            self.sums,
         )
         self._n_touched = 0
 
