@@ -15,6 +15,7 @@ from src.evaluation.catalogue import METRICS, Metric
 from src.evaluation.estimates import estimates
 from src.evaluation.lists import RecommendedLists, list_metrics
 from src.evaluation.metrics import per_user, ranks
+from src.evaluation.whole_catalogue import find_best, rank_in_catalogue
 from src.models import Recommender
 
 
@@ -57,31 +58,24 @@ class Ranking:
         """Score and rank a batch; batches come in order."""
         started = perf_counter()
         if isinstance(batch, CandidateBatch):
-            scores = model(batch.users, batch.items)
+            scores = model.score_candidates(batch.users, batch.items)
             # some released candidates list the target itself: it can't be ahead of itself
             masked = batch.items[:, 1:] == batch.items[:, :1]
-            target, others = scores[:, 0], scores[:, 1:]
+            target = scores[:, 0]
+            found, n_negatives = ranks(target, scores[:, 1:], masked), (~masked).sum(1)
         else:
             every = model.score_all(batch.users)
-            masked = batch.known[batch.rows]
-            target, others = every[batch.rows, batch.targets], every[batch.rows]
+            target = every[batch.rows, batch.targets]
+            found, n_negatives = rank_in_catalogue(every, batch)
             if self.longest:
-                self.lists.append(self._find_best(every, batch, target))
+                self.lists.append(find_best(every, batch, self.longest))
         part = slice(self._done, self._done + len(target))
-        self.ranks[part] = ranks(target, others, masked)
-        self.n_negatives[part] = (~masked).sum(1)
+        self.ranks[part], self.n_negatives[part] = found, n_negatives
         self.scores[part] = target
         self._done += len(target)
         if target.is_cuda:  # which works on while the clock runs
             torch.cuda.synchronize(target.device)
         self.seconds += perf_counter() - started
-
-    def _find_best(self, every: Tensor, batch: CatalogueBatch, target: Tensor) -> Tensor:
-        """Return the items recommended to each user, best first: int64 [P, longest], else -1."""
-        unseen = every.masked_fill(batch.known, -torch.inf)
-        unseen[batch.rows, batch.targets] = target
-        values, items = unseen.topk(min(self.longest, unseen.shape[1]))
-        return items.masked_fill(values == -torch.inf, -1)
 
     def per_user(self, ks: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the users [U] and each one's metrics [U]."""

@@ -259,6 +259,10 @@ multiply = _make_row_operation(3, 0, lambda b, v, s: [b.fmul(v[1], v[2]), None, 
 """multiply(to, x, y, n): to = x y."""
 add_product = _make_row_operation(3, 0, lambda b, v, s: [_fma(b, v[1], v[2], v[0]), None, None])
 """add_product(to, x, y, n): to += x y."""
+add_relu = _make_row_operation(
+    3, 0, lambda b, v, s: [_relu(b, b.fadd(v[1], v[2])), None, None]
+)
+"""add_relu(to, x, y, n): to = max(x + y, 0)."""
 scale_where_positive = _make_row_operation(3, 1, _gate)
 """scale_where_positive(to, x, gate, n, factor): to = factor x where gate > 0, else 0."""
 dot = _make_row_operation(2, 0, lambda b, v, s: b.fmul(v[0], v[1]), sums=True)

@@ -13,6 +13,7 @@ from src.models.embedded import Embedded
 from src.models.embedding_table import EmbeddingTable
 from src.models.history import History
 from src.models.pair_network import PairNetwork
+from src.models.pair_scores import can_score, score_candidates
 from src.models.recommender import Factors, GradientLoss
 
 InitStd = Annotated[float, Gt(0)]
@@ -64,6 +65,12 @@ class MF(Embedded):
         user, item = self.user_rows(users), self.table.weight[self.n_users :]
         scores = self._user_factors(users, user) @ item[:, : self.factors].t()
         return scores + user[:, -1:] + item[:, -1] + self.bias if self.biases else scores
+
+    def score_candidates(self, users: Tensor, items: Tensor) -> Tensor:
+        network = self.network()
+        if network is not None and can_score(self, users):
+            return score_candidates(network, users, items)
+        return super().score_candidates(users, items)
 
     def _user_factors(self, users: Tensor, rows: Tensor) -> Tensor:
         """Return what meets an item's factors, from the users' rows [..., width]."""

@@ -15,6 +15,7 @@ from src.models.embedded import Embedded
 from src.models.embedding_table import EmbeddingTable
 from src.models.mf import MF
 from src.models.pair_network import PairNetwork
+from src.models.pair_scores import can_score, score_candidates, score_catalogue
 from src.models.recommender import (
     Dropout,
     Factors,
@@ -58,6 +59,9 @@ class NCF(Embedded):
     def score_all(self, users: Tensor) -> Tensor:
         if users.is_cuda:  # where fewer and larger operations are faster
             return super().score_all(users)
+        network = self.network()
+        if network is not None and can_score(self, users):
+            return score_catalogue(network, users)
         rows = Rows(self.user_rows(users), self.table.weight[self.n_users :])
         weights = self.output.weight[0].split_with_sizes(self.n_features)
         scores = [
@@ -65,6 +69,12 @@ class NCF(Embedded):
             for (branch, rows), weight in zip(self._split_by_branch(rows), weights, strict=True)
         ]
         return torch.stack([self.output.bias.expand_as(scores[0]), *scores]).sum(0)
+
+    def score_candidates(self, users: Tensor, items: Tensor) -> Tensor:
+        network = self.network()
+        if network is not None and can_score(self, users):
+            return score_candidates(network, users, items)
+        return super().score_candidates(users, items)
 
     @torch.no_grad()
     def differentiate(

@@ -81,6 +81,8 @@ class Recommender(Stored):
         if "score" in vars(cls):
             if "score_all" not in vars(cls):
                 cls.score_all = Recommender.score_all  # type: ignore[method-assign]
+            if "score_candidates" not in vars(cls):
+                cls.score_candidates = Recommender.score_candidates  # type: ignore[method-assign]
             if "differentiate" not in vars(cls):
                 cls.differentiate, cls.explicit = Recommender.differentiate, False  # type: ignore[method-assign]
         if "network" not in vars(cls):  # compiled code sees nothing of what a subclass overrides
@@ -136,6 +138,10 @@ class Recommender(Stored):
         items = torch.arange(self.n_items, device=users.device)[None, :]
         step = max(1, PAIRS_PER_CHUNK[users.device.type] // self.n_items)
         return torch.cat([self.score(chunk[:, None], items) for chunk in users.split(step)])
+
+    def score_candidates(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return logits for judging: users [P] with items [P, C] -> [P, C]."""
+        return self(users, items)
 
     def user_rows(self, users: Tensor) -> Tensor:
         """Return what is looked up by user id, for L2: ids [...] -> [..., width]."""
