@@ -6,23 +6,17 @@ matrix is an address and a stride, the floats from one row to the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from src.kernels import vectors
 from src.kernels.compiling import inner
-from src.kernels.vectors import LANES, TILE, TileShape, add, copy, read, write
+from src.kernels.vectors import LANES, TILES, TileShape, copy, read, write
 
-ROWS = TILE.rows
-WIDE = TILE.vectors * TILE.lanes
-# Columns of a tile, widest first: what is left of a matrix takes a narrower one
-WIDTHS = tuple(width for width in (32, 16, 8) if width <= WIDE)
-
-
-def _shapes(rows: int) -> list[TileShape]:
-    shapes = [
-        TileShape(rows, width // TILE.lanes, TILE.lanes) for width in WIDTHS if width >= TILE.lanes
-    ]
-    return [*shapes, *[TileShape(rows, 1, width) for width in WIDTHS if width < TILE.lanes]]
+ROWS = 8
+WIDE = TILES[0].vectors * TILES[0].lanes
+"""Columns of the widest tile. What is left of a matrix's columns takes narrower ones."""
+_MIDDLE = TILES[1].vectors * TILES[1].lanes
 
 
 def pad(n: int, to: int) -> int:
@@ -32,72 +26,90 @@ def pad(n: int, to: int) -> int:
 
 def _make_multiply(then: int) -> Any:
     """Make y[n, columns] = then(x[n, depth] @ w), w as `pack` stores it; n is padded to ROWS."""
-    tiles = [vectors.make_forward_tile(then, shape) for shape in _shapes(ROWS)]
-    wide, narrow = tiles[0], tiles[-1]
-    middle = tiles[len(tiles) // 2]
-    width, half = WIDTHS[0], WIDTHS[len(WIDTHS) // 2]
-    # a mask has rows of its own, a bias has one
-    other_moves = then == vectors.WHERE_POSITIVE
+    wide, middle, narrow = (_make_columns(then, shape) for shape in TILES)
 
     @inner
     def multiply(x, x_stride, n, depth, w, columns, y, y_stride, other, other_stride):  # type: ignore[no-untyped-def]
         column = 0
         while column < columns:
-            left = columns - column
-            step = width if left >= width else (half if left >= half else LANES)
-            for row in range(0, n, ROWS):
-                x_row, y_row = x + 4 * row * x_stride, y + 4 * (row * y_stride + column)
-                other_row = other + 4 * column
-                if other_moves:
-                    other_row += 4 * row * other_stride
-                if step == width:
-                    wide(x_row, x_stride, depth, w, y_row, y_stride, other_row, other_stride)
-                elif step == half:
-                    middle(x_row, x_stride, depth, w, y_row, y_stride, other_row, other_stride)
-                else:
-                    narrow(x_row, x_stride, depth, w, y_row, y_stride, other_row, other_stride)
-            w += 4 * depth * step
-            column += step
+            width = _width_of_tile(columns - column)
+            to, beside = y + 4 * column, other + 4 * column
+            if width == WIDE:
+                wide(x, x_stride, n, depth, w, to, y_stride, beside, other_stride)
+            elif width == _MIDDLE:
+                middle(x, x_stride, n, depth, w, to, y_stride, beside, other_stride)
+            else:
+                narrow(x, x_stride, n, depth, w, to, y_stride, beside, other_stride)
+            w += 4 * depth * width
+            column += width
 
     return multiply
 
 
+def _make_columns(then: int, shape: TileShape) -> Any:
+    """Make the product for the columns of one tile."""
+    tile, rows = vectors.make_forward_tile(then, shape), shape.rows
+
+    @inner
+    def columns(x, x_stride, n, depth, w, y, y_stride, other, other_stride):  # type: ignore[no-untyped-def]
+        for row in range(0, n, rows):
+            # a mask has rows of its own; the stride of a bias is 0
+            beside = other + 4 * row * other_stride
+            to = y + 4 * row * y_stride
+            tile(x + 4 * row * x_stride, x_stride, depth, w, to, y_stride, beside, other_stride)
+
+    return columns
+
+
+@inner
+def _width_of_tile(left):  # type: ignore[no-untyped-def]
+    """Return the columns that the next tile takes of those that are left."""
+    if left >= WIDE:
+        return WIDE
+    return _MIDDLE if left >= _MIDDLE else LANES
+
+
 multiply = _make_multiply(vectors.PLAIN)
-multiply_add = _make_multiply(vectors.ADD)
 multiply_add_relu = _make_multiply(vectors.ADD_RELU)
 multiply_bias = _make_multiply(vectors.BIAS)
 multiply_bias_relu = _make_multiply(vectors.BIAS_RELU)
 multiply_where_positive = _make_multiply(vectors.WHERE_POSITIVE)
 
 
-def _make_add_outer(rows: int) -> Any:
-    """Make g[m, columns] += d[n, m].T @ x[n, columns]; m is a multiple of `rows`."""
-    tiles = [vectors.make_outer_tile(shape) for shape in _shapes(rows)]
-    wide, narrow = tiles[0], tiles[-1]
-    middle = tiles[len(tiles) // 2]
-    width, half = WIDTHS[0], WIDTHS[len(WIDTHS) // 2]
+def _make_add_outer(tiles: Sequence[TileShape]) -> Any:
+    """Make g[m, columns] += d[n, m].T @ x[n, columns]; m is a multiple of the tiles' rows."""
+    wide, middle, narrow = (_make_outer_columns(shape) for shape in tiles)
 
     @inner
     def add_outer(d, d_stride, m, x, x_stride, columns, n, g, g_stride):  # type: ignore[no-untyped-def]
         column = 0
         while column < columns:
-            left = columns - column
-            step = width if left >= width else (half if left >= half else LANES)
-            for row in range(0, m, rows):
-                d_row, g_row = d + 4 * row, g + 4 * (row * g_stride + column)
-                if step == width:
-                    wide(d_row, d_stride, x + 4 * column, x_stride, n, g_row, g_stride)
-                elif step == half:
-                    middle(d_row, d_stride, x + 4 * column, x_stride, n, g_row, g_stride)
-                else:
-                    narrow(d_row, d_stride, x + 4 * column, x_stride, n, g_row, g_stride)
-            column += step
+            width = _width_of_tile(columns - column)
+            rows, to = x + 4 * column, g + 4 * column
+            if width == WIDE:
+                wide(d, d_stride, m, rows, x_stride, n, to, g_stride)
+            elif width == _MIDDLE:
+                middle(d, d_stride, m, rows, x_stride, n, to, g_stride)
+            else:
+                narrow(d, d_stride, m, rows, x_stride, n, to, g_stride)
+            column += width
 
     return add_outer
 
 
-add_outer = _make_add_outer(ROWS)
-_add_one_outer = _make_add_outer(1)
+def _make_outer_columns(shape: TileShape) -> Any:
+    tile, rows = vectors.make_outer_tile(shape), shape.rows
+
+    @inner
+    def columns(d, d_stride, m, x, x_stride, n, g, g_stride):  # type: ignore[no-untyped-def]
+        for row in range(0, m, rows):
+            tile(d + 4 * row, d_stride, x, x_stride, n, g + 4 * row * g_stride, g_stride)
+
+    return columns
+
+
+add_outer = _make_add_outer(TILES)
+_add_one_outer = _make_add_outer([shape._replace(rows=1) for shape in TILES])
 
 
 @inner
@@ -114,8 +126,7 @@ def pack(source, by_row, by_column, rows, columns, to):  # type: ignore[no-untyp
     """
     column = 0
     while column < columns:
-        left = columns - column
-        width = WIDTHS[0] if left >= WIDTHS[0] else (16 if left >= 16 else LANES)
+        width = _width_of_tile(columns - column)
         for row in range(rows):
             at = source + 4 * (row * by_row + column * by_column)
             if by_column == 1:

@@ -31,24 +31,24 @@ class TileShape(NamedTuple):
     lanes: int
 
 
-def choose_tile_shape() -> TileShape:
-    """Return what fills this machine's registers: 32 of 16 lanes with AVX-512, otherwise 16 of 8."""
+def choose_tiles() -> tuple[TileShape, TileShape, TileShape]:
+    """Return what fills this machine's registers, widest first: 32 of 16 lanes, or 16 of 8."""
     if binding.get_host_cpu_features().get("avx512f"):
-        return TileShape(8, 2, 16)
-    return TileShape(4, 2, 8)
+        return TileShape(8, 2, 16), TileShape(8, 1, 16), TileShape(8, 1, 8)
+    return TileShape(4, 2, 8), TileShape(8, 1, 8), TileShape(8, 1, 8)
 
 
-TILE = choose_tile_shape()
+TILES = choose_tiles()
 
 
 # What a tile does with its sums before it stores them
-PLAIN, ADD, ADD_RELU, BIAS, BIAS_RELU, WHERE_POSITIVE = range(6)
+PLAIN, ADD_RELU, BIAS, BIAS_RELU, WHERE_POSITIVE = range(5)
 
 
 def make_forward_tile(then: int, shape: TileShape) -> Any:
     """Make y[rows, columns] = then(x[rows, depth] @ w[depth, columns]), w stored without gaps.
 
-    `then` is PLAIN, or ADD(_RELU) to what y holds, or BIAS(_RELU) with `other` [columns], or
+    `then` is PLAIN, or ADD_RELU to what y holds, or BIAS(_RELU) with `other` [columns], or
     WHERE_POSITIVE: 0 where `other` [rows, columns] is not above 0.
     """
     rows, vectors, lanes = shape
@@ -80,7 +80,7 @@ def make_forward_tile(then: int, shape: TileShape) -> Any:
                     value = b.load(sums[row][place])
                     if then in (BIAS, BIAS_RELU):
                         value = b.fadd(value, _load(b, other, column, lanes))
-                    if then in (ADD, ADD_RELU):
+                    if then == ADD_RELU:
                         value = b.fadd(value, _load(b, y, at, lanes))
                     if then in (BIAS_RELU, ADD_RELU):
                         value = _relu(b, value)

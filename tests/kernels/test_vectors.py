@@ -165,7 +165,6 @@ def test_tiles(shape: tuple[int, int, int], depth: int) -> None:
     product = x[:, :depth] @ w
     for then, other, stride, expected in (
         (vectors.PLAIN, bias, 0, product),
-        (vectors.ADD, bias, 0, y[:, :columns] + product),
         (vectors.ADD_RELU, bias, 0, np.maximum(y[:, :columns] + product, 0)),
         (vectors.BIAS, bias, 0, product + bias),
         (vectors.BIAS_RELU, bias, 0, np.maximum(product + bias, 0)),
