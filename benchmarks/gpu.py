@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -32,57 +31,92 @@ PUBLISHED = {"training": 34.1e6, "ranking 101": 83e6}
 TARGETS = {"training": 100e6, "ranking 101": 300e6}
 
 
+FILE = "gpu.json"
+# Seconds that the last row may take, and the kernels after it
+GRACE = 120
+# The worker's exit status where it wants a process of its own for the rows that are left
+AGAIN = 3
+
+
 def main(words: Sequence[str] | None = None) -> None:
-    """Measures what is asked for, as long as there is time to start it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="tiny sizes: a trial, also on a CPU")
-    parser.add_argument("--rows", default="", help="only rows whose name has one of these, by |")
-    parser.add_argument("--seconds", type=float, default=420, help="start no row after so many")
-    parser.add_argument("--out", type=Path, default=OUTPUTS / "gpu", help="the folder of gpu.json")
-    parser.add_argument("--resume", action="store_true", help="leave out what gpu.json has")
-    options = parser.parse_args(words)
+    """Measures in a process of its own, and in another after a row that failed.
+
+    What was recorded half, or read where it may not be, can spoil a process's device for good.
+    """
+    options = parse(words)
+    if options.worker:
+        sys.exit(work(options))
     if not torch.cuda.is_available() and not options.small:
         print(
             "error: bench-gpu needs a CUDA GPU that torch can use; --small tries it on a CPU",
             file=sys.stderr,
         )
         sys.exit(2)
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    kept = Kept(options.out / "gpu.json", options.resume)
-    chosen = [
-        name
-        for name in ROWS
-        if any(part in name for part in options.rows.split("|")) and name not in kept.rows
-    ]
-    print(", ".join(f"{name} {value}" for name, value in kept.machine.items()), flush=True)
-    started = time.monotonic()
-    bench = Bench(device, options.small)
-    for place, name in enumerate(chosen):
-        left = options.seconds - (time.monotonic() - started)
-        if left < 0:
-            print(f"no time left for: {'; '.join(chosen[place:])}", flush=True)
+    deadline = time.monotonic() + options.seconds
+    if not options.resume:
+        (options.out / FILE).unlink(missing_ok=True)
+    while (left := deadline - time.monotonic()) > 0:
+        given = ["--rows", options.rows, "--out", str(options.out), "--seconds", str(left)]
+        given += ["--worker", *(["--small"] if options.small else [])]
+        command = [sys.executable, "-m", "benchmarks.gpu", *given]
+        try:
+            status = subprocess.run(command, check=False, timeout=left + GRACE).returncode
+        except subprocess.TimeoutExpired:
+            print(f"stopped: still busy {GRACE} s after its time", flush=True)
             break
+        if status >= 0 and status != AGAIN:
+            sys.exit(status)
+        if status < 0:
+            print(f"the process was ended by signal {-status}", flush=True)
+
+
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--small", action="store_true", help="tiny sizes: a trial, also on a CPU")
+    parser.add_argument("--rows", default="", help="only rows whose name has one of these, by |")
+    parser.add_argument("--seconds", type=float, default=390, help="start no row after so many")
+    parser.add_argument("--out", type=Path, default=OUTPUTS / "gpu", help="the folder of gpu.json")
+    parser.add_argument("--resume", action="store_true", help="leave out what gpu.json has")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(words)
+
+
+def work(options: argparse.Namespace) -> int:
+    """Measures the rows that are not in the file yet; returns the exit status."""
+    started = time.monotonic()
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    bench, kept = Bench(device, options.small), Kept(options.out)
+    chosen = [name for name in ROWS if any(part in name for part in options.rows.split("|"))]
+    left = [name for name in chosen if name not in kept.rows]
+    if len(left) == len(chosen):
+        print(", ".join(f"{name} {value}" for name, value in kept.machine.items()), flush=True)
+    for place, name in enumerate(left):
+        if time.monotonic() - started > options.seconds:
+            print(f"no time left for: {'; '.join(left[place:])}", flush=True)
+            return 0
+        # so that it is not tried again should it end this process
+        kept.add(name, {"error": "it ended its process"})
         found = measure(bench, name)
         kept.add(name, found)
         print(describe(name, found, compared=not options.small), flush=True)
-        if "error" in found and is_lost(bench):
-            start_again(options, left)
-    if not options.rows:
-        for name in PROFILED:
-            if time.monotonic() - started < options.seconds:
-                kept.add_kernels(name, kernels(bench, name))
+        if "error" in found and device.type == "cuda":
+            return AGAIN
+    for name in () if options.rows else PROFILED:
+        if time.monotonic() - started < options.seconds:
+            kept.add_kernels(name, kernels(bench, name))
     print(f"kept in {kept.file}", flush=True)
+    return 0
 
 
 class Kept:
     """The file of what has been measured, written anew after every row."""
 
-    def __init__(self, file: Path, resume: bool) -> None:
-        self.file, self.machine = file, machine()
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.kernels: dict[str, list[str]] = {}
-        if resume and file.exists():
-            self.rows = json.loads(file.read_text())["rows"]
+    def __init__(self, folder: Path) -> None:
+        """Reads what is there."""
+        self.file, self.machine = folder / FILE, machine()
+        there = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.rows: dict[str, dict[str, Any]] = there.get("rows", {})
+        self.kernels: dict[str, list[str]] = there.get("kernels", {})
 
     def add(self, name: str, found: dict[str, Any]) -> None:
         self.rows[name] = found
@@ -119,7 +153,7 @@ def measure(bench: Bench, name: str) -> dict[str, Any]:
         lines = str(error).strip().splitlines() or [""]
         result = {"error": f"{type(error).__name__}: {lines[0]}"}
     gc.collect()
-    if cuda and not is_lost(bench):
+    if cuda and "error" not in result:
         torch.cuda.empty_cache()
     return {**result, "whole_seconds": time.monotonic() - started}
 
@@ -132,22 +166,6 @@ def kernels(bench: Bench, name: str) -> list[str]:
         lines = [f"{name}: no list of kernels: {error}"]
     print("\n".join(lines), flush=True)
     return lines
-
-
-def is_lost(bench: Bench) -> bool:
-    """Whether the device refuses all further work of this process, as after a faulty access."""
-    try:
-        bench.synchronize()
-    except RuntimeError:
-        return True
-    return False
-
-
-def start_again(options: argparse.Namespace, seconds: float) -> None:
-    """Goes on with the rows that are left, in a process of its own."""
-    words = ["--rows", options.rows, "--out", str(options.out), "--seconds", str(seconds)]
-    words += ["--resume", *(["--small"] if options.small else [])]
-    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.gpu", *words])
 
 
 def describe(name: str, found: Mapping[str, Any], compared: bool) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import torch
 
 from benchmarks import gpu, gpu_rows
 from benchmarks.generated import N_CANDIDATES, Shape, generate
+from benchmarks.gpu_kernels import longest_kernels
 from benchmarks.gpu_rows import MODULES, ROWS, SMALL, Bench, Judging, Training
 from benchmarks.half_precision import HalfPrecision
 from src.data.stream import Batch
@@ -102,29 +105,81 @@ def test_half_precision_has_the_gradients_of_full_precision() -> None:
         assert error < 0.02, name
 
 
+class Failing(Training):
+    def measure(self, bench: Bench) -> gpu_rows.Found:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nand a page more")
+
+
+def run(folder: Path, *words: str) -> int:
+    return gpu.work(gpu.parse(["--small", "--rows", "1M", "--out", str(folder), *words]))
+
+
 def test_a_row_that_fails_leaves_the_others_their_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Failing(Training):
-        def measure(self, bench: Bench) -> gpu_rows.Found:
-            raise torch.OutOfMemoryError("CUDA out of memory.\nand a page more")
-
     rows = {"1M, too large": Failing("1M", 256), "1M, ranking": Judging("1M")}
     monkeypatch.setattr(gpu, "ROWS", rows)
-    gpu.main(["--small", "--rows", "1M", "--out", str(tmp_path)])
+    assert run(tmp_path) == 0
     printed = capsys.readouterr().out
     assert "failed: OutOfMemoryError: CUDA out of memory.\n" in printed
     assert re.search(r"1M, ranking +[\d.]+ million pairs/s", printed)
     assert kept(tmp_path)["rows"]["1M, ranking"]["per_second"] > 0
 
-    # goes on with what is left
-    gpu.main(["--small", "--rows", "1M", "--out", str(tmp_path), "--resume"])
+    # another process goes on with what is left
+    run(tmp_path)
     assert "1M" not in capsys.readouterr().out
 
 
+def test_a_row_that_ends_the_process_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Ending(Training):
+        def measure(self, bench: Bench) -> gpu_rows.Found:
+            raise SystemExit(1)
+
+    monkeypatch.setattr(gpu, "ROWS", {"1M, bad": Ending("1M", 256), "1M, ranking": Judging("1M")})
+    with pytest.raises(SystemExit):
+        run(tmp_path)
+    assert run(tmp_path) == 0
+    rows = kept(tmp_path)["rows"]
+    assert rows["1M, bad"] == {"error": "it ended its process"}
+    assert rows["1M, ranking"]["per_second"] > 0
+
+
+def test_a_process_that_asks_for_it_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = iter([gpu.AGAIN, -11, 0])
+    commands = []
+
+    def start(command: list[str], **_: object) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(returncode=next(statuses))
+
+    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(gpu, "machine", dict)
+    with pytest.raises(SystemExit, match="0"):
+        gpu.main(["--small", "--out", str(tmp_path)])
+    assert len(commands) == 3
+    assert all("--worker" in command for command in commands)
+
+
 def test_no_row_starts_after_its_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gpu.main(["--small", "--rows", "1M", "--seconds", "-1", "--out", str(tmp_path)])
+    assert run(tmp_path, "--seconds", "-1") == 0
     assert "no time left for: 1M, training at 256; " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        gpu.main([])
+    assert "--small" in capsys.readouterr().err
+
+
+def test_kernels_of_a_step_are_listed(bench: Bench) -> None:
+    head, *lines = longest_kernels(bench, "1M, training at 256")
+    assert re.match(r"1M, training at 256: [\d,]+ microseconds in \d+ kernels a step", head)
+    assert any("aten::mm" in line for line in lines)
 
 
 def find_imports(module: str, seen: set[str]) -> Iterator[str]:
