@@ -48,8 +48,8 @@ bench-peers: .venv/ready .venv-recbole/ready .venv-cornac/ready  ## RecBole and 
 bench-gpu: .venv/ready  ## examples and pairs a second on a GPU, on generated data of MovieLens-20M's and 1M's shape; ARGS="--small" tries it
 	$(PY) -m benchmarks.gpu $(ARGS)
 
-gpu-wheels: .venv/ready  ## into outputs/wheels what a machine with torch, Lightning and Python 3.12 still needs for bench-gpu
-	$(PY) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+gpu-wheels:  ## into outputs/wheels what a machine with torch, Lightning and Python 3.12 still needs for bench-gpu
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
 		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
 		--dest outputs/wheels --requirement benchmarks/gpu-requirements.txt
 

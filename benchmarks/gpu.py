@@ -171,10 +171,10 @@ def kernels(bench: Bench, name: str) -> list[str]:
 def describe(name: str, found: Mapping[str, Any], compared: bool) -> str:
     """One line."""
     if "error" in found:
-        return f"{name:<41} failed: {found['error']}"
+        return f"{name:<48} failed: {found['error']}"
     millions = [rate / 1e6 for rate in found["all_per_second"]]
     words = [
-        f"{name:<41} {found['per_second'] / 1e6:9.2f} million {found['unit']}/s",
+        f"{name:<48} {found['per_second'] / 1e6:9.2f} million {found['unit']}/s",
         f"({min(millions):.2f} to {max(millions):.2f})",
         f"{sorted(found['seconds'])[len(found['seconds']) // 2]:.3f} s",
     ]
