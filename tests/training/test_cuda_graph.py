@@ -140,7 +140,23 @@ def test_what_is_recorded_waits_for_nothing() -> None:
             steps.step(batch)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def test_every_replay_drops_other_features(device: str) -> None:
+    torch.manual_seed(0)
+    model = NeuMF(N_USERS, N_ITEMS, factors=4, dropout=0.5).to(device)
+    torch.nn.init.normal_(model.table.weight)
+    recorder = Recorder() if device == "cpu" else None
+    unchanging = Adam(model.parameters(), lr=0)
+    steps = CapturedSteps(differentiate(model), unchanging, PER_BATCH, recorder=recorder)
+    batch = Batch(*(tensor.to(device) for tensor in draw_batches()[0]))
+    losses = [steps.step(batch).item() for _ in range(WARM_UP + 8)]
+    assert len(set(losses)) > 8
+
+
+@NEEDS_GPU
 def test_on_a_gpu_a_replay_is_the_step_itself() -> None:
     model, optimizer = make_model()
     model.cuda()
