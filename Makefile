@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu baselines report tune paper paper-quick screenshots lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,8 +45,13 @@ bench-quality: .venv/ready  ## whether speed costs quality: three seeds beside t
 bench-peers: .venv/ready .venv-recbole/ready .venv-cornac/ready  ## RecBole and Cornac on the same interactions
 	$(PY) -m benchmarks.peers
 
-bench-gpu: .venv/ready  ## examples and pairs a second on a GPU, on generated data of MovieLens-20M's shape and on MovieLens-1M
-	$(PY) -m benchmarks.gpu
+bench-gpu: .venv/ready  ## examples and pairs a second on a GPU, on generated data of MovieLens-20M's and 1M's shape; ARGS="--small" tries it
+	$(PY) -m benchmarks.gpu $(ARGS)
+
+gpu-wheels:  ## into outputs/wheels what a machine with torch, Lightning and Python 3.12 still needs for bench-gpu
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+		--dest outputs/wheels --requirement benchmarks/gpu-requirements.txt
 
 baselines: .venv/ready  ## every model on the released MovieLens-1M, into docs/baselines.md; NAMES="ease mf" for some
 	$(PY) -m benchmarks.baselines $(NAMES)

@@ -15,7 +15,7 @@ LOW = np.uint64(0xFFFFFFFF)
 
 
 @inner
-def draw_below(n, key, threshold):  # type: ignore[no-untyped-def]
+def draw_below(n, key, threshold):
     """Return a random integer in [0, n), n < 2^32, and the next key.
 
     Lemire (2019): the upper half of bits times n, where the lower is not below 2^32 mod n.
@@ -28,7 +28,7 @@ def draw_below(n, key, threshold):  # type: ignore[no-untyped-def]
 
 
 @entry
-def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):  # type: ignore[no-untyped-def]
+def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):
     """Draw unseen items of users int64 [P] into drawn int64 [P, k].
 
     seen uint64 [n_users, words]: the bits of items that a user has seen, and those beyond the last.
@@ -54,7 +54,7 @@ def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):  # type: ignore[n
 
 
 @entry
-def draw_by_rank(users, lines, first, stride, n_unseen, seed, drawn):  # type: ignore[no-untyped-def]
+def draw_by_rank(users, lines, first, stride, n_unseen, seed, drawn):
     """Draw unseen items of users int64 [P] into drawn int64 [P, k], by their order.
 
     lines int64 [n]: for each seen item, user by user from `first` on, how many of the user's unseen

@@ -65,6 +65,8 @@ class RatingBatch(NamedTuple):
 
 
 AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch)
+AnyBatches = Batches | Sequence[RatingBatch]
+"""What Lightning is handed at a time."""
 
 
 def derive_seed(*keys: int) -> int:

@@ -8,7 +8,7 @@ from src.kernels.compiling import entry
 
 
 @entry
-def rank_rows(scores, known, rows, targets, ranks, n_negatives):  # type: ignore[no-untyped-def]
+def rank_rows(scores, known, rows, targets, ranks, n_negatives):
     """Rank each target among what its user doesn't know, as `metrics.ranks` does.
 
     scores float32 and known bool [P, n_items]; rows, targets, ranks and n_negatives int64 [T], of
@@ -27,7 +27,7 @@ def rank_rows(scores, known, rows, targets, ranks, n_negatives):  # type: ignore
 
 
 @entry
-def list_best(scores, left_out, kept, best):  # type: ignore[no-untyped-def]
+def list_best(scores, left_out, kept, best):
     """Write each user's best items into best int64 [P, k], best first; -1 where there are no more.
 
     scores float32 and left_out bool [P, n_items]; kept float32 [k] is scratch. Of equal scores the

@@ -46,9 +46,7 @@ def find_best(scores: Tensor, batch: CatalogueBatch, longest: int) -> Tensor:
     from src.evaluation.compiled_ranks import list_best
 
     best = torch.empty(len(scores), k, dtype=torch.long)
-    list_best(
-        scores.contiguous().numpy(), left_out.numpy(), torch.empty(k).numpy(), best.numpy()
-    )
+    list_best(scores.contiguous().numpy(), left_out.numpy(), torch.empty(k).numpy(), best.numpy())
     return best
 
 

@@ -13,7 +13,7 @@ from src.kernels.compiling import inner
 
 
 @intrinsic
-def count_ones(typing, word):  # type: ignore[no-untyped-def]
+def count_ones(typing, word):
     """Return how many bits of a uint64 are set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
@@ -23,7 +23,7 @@ def count_ones(typing, word):  # type: ignore[no-untyped-def]
 
 
 @inner
-def find_zero(words, rank):  # type: ignore[no-untyped-def]
+def find_zero(words, rank):
     """Return the place of the zero bit before which there are `rank` zeros; words uint64 [n]."""
     place = 0
     zeros = np.uint64(64) - count_ones(words[0])

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+import numba
+from numba import njit
 
 SOURCE = Path(__file__).resolve().parents[1]
 
 # fastmath: sums may be taken in any order; no NaN is promised away
 FAST = {"reassoc", "contract", "arcp", "nsz"}
-OPTIONS = {"fastmath": FAST, "error_model": "numpy", "nogil": True, "_nrt": False}
+OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy", "nogil": True, "_nrt": False}
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -43,7 +45,7 @@ def is_kept(compiled: Any) -> bool:
 
 def try_out() -> None:
     """Compile something small. Raises what numba or LLVM raise where they don't work."""
-    assert njit(_add_one)(1) == 2  # noqa: PLR2004
+    assert njit(_add_one)(1) == 2
 
 
 def _add_one(number: int) -> int:
@@ -52,6 +54,7 @@ def _add_one(number: int) -> int:
 
 @contextmanager
 def _keeping_in(folder: Path) -> Iterator[None]:
+    config: Any = numba.config
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
     try:
         yield
@@ -76,7 +79,7 @@ def _choose_folder() -> Path:
         if os.access(folder, os.W_OK):
             _forget_others(folder)
             return folder
-    return Path(str(config.CACHE_DIR))
+    return Path(tempfile.mkdtemp())
 
 
 def _digest_source() -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from src.kernels import vectors
+from src.kernels import tiles
 from src.kernels.compiling import inner
-from src.kernels.vectors import LANES, TILES, TileShape, copy, read, write
+from src.kernels.tiles import TILES, TileShape
+from src.kernels.vectors import LANES, copy, read, write
 
 ROWS = 8
 WIDE = TILES[0].vectors * TILES[0].lanes
@@ -29,7 +30,7 @@ def _make_multiply(then: int) -> Any:
     wide, middle, narrow = (_make_columns(then, shape) for shape in TILES)
 
     @inner
-    def multiply(x, x_stride, n, depth, w, columns, y, y_stride, other, other_stride):  # type: ignore[no-untyped-def]
+    def multiply(x, x_stride, n, depth, w, columns, y, y_stride, other, other_stride):
         column = 0
         while column < columns:
             width = _width_of_tile(columns - column)
@@ -48,10 +49,10 @@ def _make_multiply(then: int) -> Any:
 
 def _make_columns(then: int, shape: TileShape) -> Any:
     """Make the product for the columns of one tile."""
-    tile, rows = vectors.make_forward_tile(then, shape), shape.rows
+    tile, rows = tiles.make_forward_tile(then, shape), shape.rows
 
     @inner
-    def columns(x, x_stride, n, depth, w, y, y_stride, other, other_stride):  # type: ignore[no-untyped-def]
+    def columns(x, x_stride, n, depth, w, y, y_stride, other, other_stride):
         for row in range(0, n, rows):
             # a mask has rows of its own; the stride of a bias is 0
             beside = other + 4 * row * other_stride
@@ -62,26 +63,26 @@ def _make_columns(then: int, shape: TileShape) -> Any:
 
 
 @inner
-def _width_of_tile(left):  # type: ignore[no-untyped-def]
+def _width_of_tile(left):
     """Return the columns that the next tile takes of those that are left."""
     if left >= WIDE:
         return WIDE
     return _MIDDLE if left >= _MIDDLE else LANES
 
 
-multiply = _make_multiply(vectors.PLAIN)
-multiply_add_relu = _make_multiply(vectors.ADD_RELU)
-multiply_bias = _make_multiply(vectors.BIAS)
-multiply_bias_relu = _make_multiply(vectors.BIAS_RELU)
-multiply_where_positive = _make_multiply(vectors.WHERE_POSITIVE)
+multiply = _make_multiply(tiles.PLAIN)
+multiply_add_relu = _make_multiply(tiles.ADD_RELU)
+multiply_bias = _make_multiply(tiles.BIAS)
+multiply_bias_relu = _make_multiply(tiles.BIAS_RELU)
+multiply_where_positive = _make_multiply(tiles.WHERE_POSITIVE)
 
 
-def _make_add_outer(tiles: Sequence[TileShape]) -> Any:
+def _make_add_outer(shapes: Sequence[TileShape]) -> Any:
     """Make g[m, columns] += d[n, m].T @ x[n, columns]; m is a multiple of the tiles' rows."""
-    wide, middle, narrow = (_make_outer_columns(shape) for shape in tiles)
+    wide, middle, narrow = (_make_outer_columns(shape) for shape in shapes)
 
     @inner
-    def add_outer(d, d_stride, m, x, x_stride, columns, n, g, g_stride):  # type: ignore[no-untyped-def]
+    def add_outer(d, d_stride, m, x, x_stride, columns, n, g, g_stride):
         column = 0
         while column < columns:
             width = _width_of_tile(columns - column)
@@ -98,10 +99,10 @@ def _make_add_outer(tiles: Sequence[TileShape]) -> Any:
 
 
 def _make_outer_columns(shape: TileShape) -> Any:
-    tile, rows = vectors.make_outer_tile(shape), shape.rows
+    tile, rows = tiles.make_outer_tile(shape), shape.rows
 
     @inner
-    def columns(d, d_stride, m, x, x_stride, n, g, g_stride):  # type: ignore[no-untyped-def]
+    def columns(d, d_stride, m, x, x_stride, n, g, g_stride):
         for row in range(0, m, rows):
             tile(d + 4 * row, d_stride, x, x_stride, n, g + 4 * row * g_stride, g_stride)
 
@@ -113,13 +114,13 @@ _add_one_outer = _make_add_outer([shape._replace(rows=1) for shape in TILES])
 
 
 @inner
-def add_weighted_rows(d, x, x_stride, columns, n, g):  # type: ignore[no-untyped-def]
+def add_weighted_rows(d, x, x_stride, columns, n, g):
     """Add the rows of x, each times its weight: g[columns] += d[n] @ x[n, columns]."""
     _add_one_outer(d, 1, 1, x, x_stride, columns, n, g, 0)
 
 
 @inner
-def pack(source, by_row, by_column, rows, columns, to):  # type: ignore[no-untyped-def]
+def pack(source, by_row, by_column, rows, columns, to):
     """Store a matrix [rows, columns] as `multiply` reads it: column block by column block.
 
     by_row, by_column: the floats from one row, one column, to the next.

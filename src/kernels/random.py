@@ -8,7 +8,7 @@ from src.kernels.compiling import inner
 
 
 @inner
-def mix(number):  # type: ignore[no-untyped-def]
+def mix(number):
     """Return 64 well-mixed bits of a uint64; successive numbers give independent ones."""
     z = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -12,6 +12,9 @@ from torch.nn.functional import linear
 
 from src.errors import UserError
 
+# Pairs that a GPU scores at a time: the widest layer of so many is 4 GB at 256 features
+PAIRS_TOGETHER = 1 << 22
+
 
 class Rows(NamedTuple):
     """Embeddings of users and items, or their gradients, in shapes that broadcast together."""
@@ -110,6 +113,8 @@ class MLPBranch(Branch):
         if not self.hidden:
             of_user, of_item = weight.split_with_sizes([self.width, self.width])
             return (users @ of_user)[:, None] + items @ of_item
+        if users.is_cuda:
+            return self._score_together(users, items, weight)
         return torch.cat(
             [self._score_by_user(users, chunk, weight) for chunk in items.split(4096)], dim=1
         )
@@ -127,6 +132,20 @@ class MLPBranch(Branch):
                 features = self._activate(torch.addmm(layer.bias[:, None], layer.weight, features))
             scores.append(weight @ features)
         return torch.stack(scores)
+
+    def _score_together(self, users: Tensor, items: Tensor, weight: Tensor) -> Tensor:
+        """Score as many users at a time as fit: a GPU wants few and large operations."""
+        first, *rest = self.list_hidden()
+        user_weight, item_weight = self._split_weight(first)
+        of_items = linear(items, item_weight)
+        of_users = linear(users, user_weight, first.bias)
+        scores = []
+        for chunk in of_users.split(max(1, PAIRS_TOGETHER // len(items))):
+            features = self._activate((of_items + chunk[:, None]).flatten(0, 1))
+            for layer in rest:
+                features = self._activate(linear(features, layer.weight, layer.bias))
+            scores.append((features @ weight).view(len(chunk), -1))
+        return torch.cat(scores)
 
     @property
     def _drops(self) -> bool:

@@ -1,7 +1,7 @@
 """Scores of many pairs in compiled code: inner products, and towers of ReLU layers.
 
-A tower's first layer is given for users and items apart: W [p; q] + b = (W_p p + b) + W_q q. A block
-of one user's pairs goes through all layers while it is in the nearest cache.
+A tower's first layer is given for users and items apart: W [p; q] + b = (W_p p + b) + W_q q. A
+block of one user's pairs goes through all layers while it is in the nearest cache.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def add_tower(
     """Add the outputs of a tower of ReLU layers to scores [P, C], times `weight` [n_features].
 
     user_sums [P, width] and item_sums [n_items, width] are the first layer's halves; `hidden` are
-    the layers after it. `chosen` int64 [P, C] are the items of each user; None stands for every one.
+    the layers after it. `chosen` int64 [P, C] are each user's items; None stands for every one.
     """
     width = pad(user_sums.shape[1], LANES)
     users, items = (_pad_columns(sums, width) for sums in (user_sums, item_sums))
@@ -87,12 +87,12 @@ def _pad_columns(matrix: Tensor, width: int) -> Tensor:
 
 
 @entry
-def _pack(weight, n_in, n_out, to):  # type: ignore[no-untyped-def]
+def _pack(weight, n_in, n_out, to):
     pack(weight, 1, n_in, n_in, n_out, to)
 
 
 @entry
-def _add_products(users, items, stride, width, chosen, scores):  # type: ignore[no-untyped-def]
+def _add_products(users, items, stride, width, chosen, scores):
     for p in range(chosen.shape[0]):
         user = users + 4 * p * width
         for place in range(chosen.shape[1]):
@@ -101,7 +101,7 @@ def _add_products(users, items, stride, width, chosen, scores):  # type: ignore[
 
 
 @entry
-def _add_tower(users, items, width, chosen, layers, outputs, weight, scores):  # type: ignore[no-untyped-def]
+def _add_tower(users, items, width, chosen, layers, outputs, weight, scores):
     n_columns = scores.shape[1]
     n_layers = len(layers)
     some = chosen.shape[1] > 0

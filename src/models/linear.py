@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import psutil
 import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
@@ -114,6 +113,8 @@ def require_memory(n_bytes: int, what: str, instead: str) -> None:
 
     `instead` says what the user can do.
     """
+    import psutil
+
     free = psutil.virtual_memory().available
     if n_bytes > free:
         raise UserError(

@@ -57,8 +57,6 @@ class NCF(Embedded):
         return self.output(torch.cat(features, dim=-1)).squeeze(-1)
 
     def score_all(self, users: Tensor) -> Tensor:
-        if users.is_cuda:  # where fewer and larger operations are faster
-            return super().score_all(users)
         network = self.network()
         if network is not None and can_score(self, users):
             return score_catalogue(network, users)
@@ -126,7 +124,7 @@ class NCF(Embedded):
             half=mlp.width if mlp else 0,
             hidden=tuple(mlp.list_hidden()) if mlp else (),
             dropout=mlp.dropout.p if mlp else 0.0,
-            weight=self.output.weight,
+            weight=cast("nn.Parameter", self.output.weight),
             bias=self.output.bias,
         )
 

@@ -28,10 +28,12 @@ def score_candidates(network: PairNetwork, users: Tensor, items: Tensor) -> Tens
 
     every = network.table.weight[network.n_users :]
     rows = network.table.weight[users]
+    scores = rows.new_zeros(items.shape)
     if network.biases:
-        scores = every[items, -1] + rows[:, -1:] + network.bias
-    else:
-        scores = rows.new_zeros(items.shape) + (0 if network.bias is None else network.bias)
+        scores += every[items, -1]
+        scores += rows[:, -1:]
+    if network.bias is not None:
+        scores += network.bias
     if network.factors:
         add_products(scores, _weigh(network, rows), every, items)
     return _add_tower(network, scores, rows, every, items)

@@ -13,7 +13,7 @@ from src.config.build import check
 from src.models.embedding_table import EmbeddingTable
 
 if TYPE_CHECKING:
-    from src.training.compiled.table import TaughtTable
+    from src.training.compiled.taught_table import TaughtTable
 
 Beta = Annotated[float, Ge(0), Lt(1)]
 
@@ -44,7 +44,7 @@ class Adam(torch.optim.Optimizer):
 
     def defer(self, table: EmbeddingTable) -> None:
         """Keep the table's rows from now on, unless momentum lasts too long for that; on a CPU."""
-        from src.training.compiled.table import TaughtTable, can_defer
+        from src.training.compiled.taught_table import TaughtTable, can_defer
 
         weight = table.weight
         group = next(g for g in self.param_groups if any(weight is p for p in g["params"]))

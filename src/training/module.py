@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.config.build import check
-from src.data.stream import Batch, Batches, RatingBatch, derive_seed
+from src.data.stream import AnyBatches, Batch, RatingBatch, derive_seed
 from src.errors import UserError
 from src.evaluation.catalogue import lower_is_better
 from src.models import Recommender
@@ -73,7 +72,7 @@ class RecommenderModule(Judge):
         self.loss_sum = torch.zeros((), device=self.device)
         self.n_examples = 0
 
-    def training_step(self, batches: Batches | Sequence[Batch | RatingBatch], _: int) -> None:
+    def training_step(self, batches: AnyBatches, _: int) -> None:
         """Step once for each batch; several a call, because a call costs more than a step."""
         assert self.steps is not None
         self.loss_sum += self.steps.take(batches)

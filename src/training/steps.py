@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from src.data.stream import Batch, Batches, RatingBatch, Stream, TrainingStream
+from src.data.stream import AnyBatches, Batch, Stream, TrainingStream
 from src.kernels.available import is_available
 from src.models.embedding_table import EmbeddingTable
 from src.models.recommender import GradientLoss
@@ -25,7 +25,7 @@ DEFERRED_ABOVE = 32
 class Steps(Protocol):
     """A way to take the steps of a fit."""
 
-    def take(self, batches: Batches | Sequence[Batch | RatingBatch]) -> Tensor | float:
+    def take(self, batches: AnyBatches) -> Tensor | float:
         """Take a step on each batch; return the sum of their losses over examples, without L2."""
 
     def release(self) -> None:
@@ -41,7 +41,7 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
             _defer_tables(module, optimizer, cast("Stream[Any]", stream))
         written = not module.rated and hasattr(module.loss, "gradient")
         return TorchSteps(module, optimizer, explicit=single and written and module.model.explicit)
-    from src.training.compiled.steps import CompiledSteps, announce
+    from src.training.compiled.compiled_steps import CompiledSteps, announce
 
     announce()
     network = module.model.network()
@@ -74,7 +74,7 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
         or not is_available()
     ):
         return False
-    from src.training.compiled.steps import serves_loss, serves_optimizer
+    from src.training.compiled.compiled_steps import serves_loss, serves_optimizer
 
     own = {network.table.weight, *network.parameters()}
     every = set(module.parameters())
@@ -104,8 +104,8 @@ class TorchSteps:
         """`explicit`: gradients are the model's and the loss's own instead of autograd's."""
         self.module, self.optimizer, self.explicit = module, optimizer, explicit
 
-    def take(self, batches: Batches | Sequence[Batch | RatingBatch]) -> Tensor:
-        """Do on each batch what Lightning's automatic optimization does."""
+    def take(self, batches: AnyBatches | Sequence[Batch]) -> Tensor:
+        """Take the steps of Lightning's automatic optimization."""
         module, optimizer = self.module, self.optimizer
         loss_sum = torch.zeros((), device=module.device)
         for batch in batches:

@@ -10,7 +10,9 @@ from tests.commands import TINY
 
 
 def test_large_measures_a_part_of_an_epoch(tmp_path: Path) -> None:
-    printed = python("-m", "benchmarks.large", "3", *TINY, "data.batch_size=20", home=tmp_path)
+    # more than two calls of training
+    larger = [f"data.source.{name}" for name in ("n_users=1000", "n_interactions=40000")]
+    printed = python("-m", "benchmarks.large", "3", *TINY, *larger, home=tmp_path)
     found = json.loads(printed.splitlines()[-1])
     assert found["prepare_seconds"] > 0
     assert 100 < found["peak_megabytes"] < 2000

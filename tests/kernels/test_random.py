@@ -1,4 +1,4 @@
-"""The random numbers of compiled code: the published ones of splitmix64, and exact zeros of bits."""
+"""Random numbers of compiled code: the published ones of splitmix64; and the zeros of bits."""
 
 from __future__ import annotations
 

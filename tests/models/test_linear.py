@@ -103,9 +103,7 @@ def test_a_catalogue_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def only_10_kb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "src.models.linear.psutil.virtual_memory", lambda: SimpleNamespace(available=10_000)
-    )
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10_000))
 
 
 @pytest.mark.usefixtures("only_10_kb")

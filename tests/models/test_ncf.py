@@ -71,6 +71,16 @@ def test_mlp_by_hand() -> None:
     assert model.score_all(torch.tensor([0])).tolist() == [[9.5, 0.5]]
 
 
+def test_mlp_scores_the_catalogue_alike_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MLP(5, 7, layers=[6, 5, 4]).double()
+    torch.nn.init.normal_(model.table.weight)
+    branch, weight = model.branches["mlp"], model.output.weight[0]
+    users, items = model.table.weight.split([5, 7])
+    expected = branch.score_all(users, items, weight)
+    monkeypatch.setattr("src.models.branches.PAIRS_TOGETHER", 2 * 7)  # chunks of 2, 2 and 1
+    torch.testing.assert_close(branch._score_together(users, items, weight), expected)
+
+
 def test_mlp_first_layer_is_the_concatenation_of_the_paper() -> None:
     model = MLP(3, 4, layers=[6, 5, 2])
     torch.nn.init.normal_(model.table.weight)

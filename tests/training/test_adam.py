@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from src.models.embedding_table import EmbeddingTable
 from src.training.adam import Adam
-from src.training.compiled.table import can_defer
+from src.training.compiled.taught_table import can_defer
 
 N, WIDTH = 12, 3
 

@@ -21,7 +21,7 @@ from src.errors import UserError
 from src.models import GMF, MLP, NeuMF
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
-from src.training.compiled.steps import CompiledSteps
+from src.training.compiled.compiled_steps import CompiledSteps
 from src.training.losses import BCE, Squared
 from src.training.module import RecommenderModule
 from src.training.steps import TorchSteps
@@ -117,7 +117,7 @@ def test_resumed_run_equals_one_never_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool, by_row: bool
 ) -> None:
     monkeypatch.setattr("src.training.steps.DEFERRED_ABOVE", 0 if by_row else 1000)
-    monkeypatch.setattr("src.training.compiled.steps.DENSE_BELOW", 0 if by_row else 1000)
+    monkeypatch.setattr("src.training.compiled.compiled_steps.DENSE_BELOW", 0 if by_row else 1000)
     options: dict[str, Any] = {"optimizer": partial(Adam, lr=0.01), "compiled": compiled}
     whole_trainer, whole = fit(tmp_path / "whole", 4, **options)
     fit(tmp_path / "cut", 2, **options)

@@ -10,7 +10,7 @@ from src.kernels.vectors import read, write
 
 
 @inner
-def drop(outputs, n, p, key, layer):  # type: ignore[no-untyped-def]
+def drop(outputs, n, p, key, layer):
     """Set each of n outputs to 0 with probability p; scale the others by 1 / (1 - p)."""
     threshold = np.uint64(p * 2.0**32)
     kept = np.float32(1 / (1 - p))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from src.kernels.products import ROWS, WIDE, pad
 from src.kernels.vectors import LANES
 from src.models.pair_network import PairNetwork
-from src.training.compiled.step import BLOCK, Network, Scratch
+from src.training.compiled.layout import BLOCK, Network, Scratch
 
 
 class Parameters:
@@ -20,12 +18,10 @@ class Parameters:
     Their averages and gradients are arrays of the same layout.
     """
 
-    def __init__(
-        self, network: PairNetwork, averages: dict[nn.Parameter, dict[str, Tensor]]
-    ) -> None:
+    def __init__(self, network: PairNetwork, averages: dict[Tensor, dict[str, Tensor]]) -> None:
         """`averages`: an optimizer's exp_avg and exp_avg_sq of each parameter, made views too."""
         self.network = network
-        self.layouts: dict[nn.Parameter, tuple[int, tuple[int, ...]]] = {}
+        self.layouts: dict[Tensor, tuple[int, tuple[int, ...]]] = {}
         """For each parameter its first number, and its strides."""
         size = 0
         for place, layer in enumerate(network.hidden):
@@ -58,7 +54,7 @@ class Parameters:
                 state["exp_avg"] = self._adopt(self.exp_avg, parameter, state["exp_avg"])
                 state["exp_avg_sq"] = self._adopt(self.exp_avg_sq, parameter, state["exp_avg_sq"])
 
-    def _adopt(self, array: Tensor, parameter: nn.Parameter, values: Tensor) -> Tensor:
+    def _adopt(self, array: Tensor, parameter: Tensor, values: Tensor) -> Tensor:
         """Return a view of `array` where `parameter` has its place, which now holds `values`."""
         first, strides = self.layouts[parameter]
         return array.as_strided(values.shape, strides, first).copy_(values)
@@ -68,7 +64,7 @@ class Parameters:
         for parameter in self.layouts:
             parameter.data = parameter.data.contiguous().clone()
 
-    def address(self, parameter: nn.Parameter) -> int:
+    def address(self, parameter: Tensor) -> int:
         """Return where a parameter begins."""
         return self.values.data_ptr() + 4 * self.layouts[parameter][0]
 
@@ -117,7 +113,7 @@ class Workspace:
             ones=self._take(n_pairs, 1),
             product=self._take(stride),
         )
-        rows = []
+        rows: list[tuple[int, ...]] = []
         inputs = pad(network.half, LANES) * 2
         for layer, n_out in zip(network.hidden, widths, strict=True):
             is_first = not rows
@@ -138,7 +134,7 @@ class Workspace:
         self.layers = np.array(rows, np.int64).reshape(len(rows), 9)
 
     def _take(self, n: int, value: float = 0) -> int:
-        """Return the address of n new numbers; what is read in vectors may reach beyond the last."""
+        """Return the address of n new numbers; a vector may reach beyond the last."""
         array = np.full(n + WIDE, value, np.float32)
         self._arrays.append(array)
         return int(array.ctypes.data)

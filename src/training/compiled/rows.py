@@ -6,15 +6,14 @@ have shrunk to m·β1^g and v·β2^g, and it has moved by
 
     -lr · m · Σ_{j=1..g} ρ^j · c(s+j) / (√v + ε_j),   ρ = β1/√β2,   c(t) = √(1-β2^t) / (1-β1^t),
 
-where ε_j = ε · √(1-β2^(s+j)) / β2^(j/2). With F(s) = Σ_{j≥1} ρ^j · c(s+j) the sum of the numerators is
-S1 = F(s) - ρ^g · F(s+g). The ε_j hardly differ, and their mean, weighted as the terms are, is ε · S2/S1
-with S2 = Σ_{j=1..g} (β1/β2)^j · c(s+j) · √(1-β2^(s+j)), a difference of the same form. So
+where ε_j = ε · √(1-β2^(s+j)) / β2^(j/2). With F(s) = Σ_{j≥1} ρ^j · c(s+j) the sum of the numerators
+is S1 = F(s) - ρ^g · F(s+g). The ε_j hardly differ, and their mean, weighted as the terms are, is
+ε · S2/S1 with S2 = Σ_{j=1..g} (β1/β2)^j · c(s+j) · √(1-β2^(s+j)), a difference of the same form. So
 
     -lr · m · S1 / (√v + ε · S2/S1)
 
-comes to dense Adam's numbers, wrong only by the square of how the ε_j differ. That matters while the
-second moment is young: then all rows are brought up to date now and again, after each 64th of the
-steps that were taken.
+comes to dense Adam's numbers, wrong only by the square of how the ε_j differ. That matters while
+the second moment is young: all rows are brought up to date whenever the steps have grown by a 64th.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class Rates(NamedTuple):
 
 
 @inlined
-def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums):  # type: ignore[no-untyped-def]
+def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums):
     """Make a row current before `step`; return where its gradient goes, and how many are touched.
 
     up_to_date int32 [n_rows]: the step after which each row is true; places int32 [n_rows]: where
@@ -76,7 +75,7 @@ def touch(row, table, rates, step, base, up_to_date, places, touched, n, sums): 
 
 
 @inlined
-def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-untyped-def]
+def bring(row, table, rates, step, base, up_to_date, sums):
     """Move a row by what its momentum does until after `step`."""
     since = up_to_date[row]
     gap = step - since
@@ -100,14 +99,14 @@ def bring(row, table, rates, step, base, up_to_date, sums):  # type: ignore[no-u
 
 
 @inner
-def bring_all(table, rates, step, base, up_to_date, sums):  # type: ignore[no-untyped-def]
+def bring_all(table, rates, step, base, up_to_date, sums):
     """Make every row true after `step`."""
     for row in range(table.n_rows):
         bring(row, table, rates, step, base, up_to_date, sums)
 
 
 @inlined
-def ask_for(row, table):  # type: ignore[no-untyped-def]
+def ask_for(row, table):
     """Ask memory for a row that is read soon."""
     at = 4 * row * table.width
     prefetch(table.weight + at, table.width)
@@ -117,7 +116,7 @@ def ask_for(row, table):  # type: ignore[no-untyped-def]
 
 
 @inner
-def teach(table, rates, scale, eps, touched, n):  # type: ignore[no-untyped-def]
+def teach(table, rates, scale, eps, touched, n):
     """Update the n touched rows, or all, from their gradients, which become 0."""
     if table.how == SGD_ROWS:
         for place in range(n):
@@ -140,7 +139,7 @@ def teach(table, rates, scale, eps, touched, n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def step_adam(weight, averages, gradient, n, rates, scale, eps):  # type: ignore[no-untyped-def]
+def step_adam(weight, averages, gradient, n, rates, scale, eps):
     """Take one step of Adam on n numbers, from their gradients, which become 0.
 
     scale, eps: as `scale_step` returns them.
@@ -152,8 +151,8 @@ def step_adam(weight, averages, gradient, n, rates, scale, eps):  # type: ignore
 
 
 @inner
-def scale_step(how, rates, step):  # type: ignore[no-untyped-def]
-    """Return the factor of a step's move, and eps, with Adam's corrections of its averages in them."""
+def scale_step(how, rates, step):
+    """Return the factor of a move, and eps, with Adam's corrections of its averages in them."""
     if how == SGD_ROWS:
         return np.float32(-rates.lr), np.float32(0)
     root = np.sqrt(1 - rates.beta2**step)
@@ -161,6 +160,6 @@ def scale_step(how, rates, step):  # type: ignore[no-untyped-def]
 
 
 @inner
-def next_sweep(step):  # type: ignore[no-untyped-def]
+def next_sweep(step):
     """Return the step after which all rows are brought up to date again."""
     return step + 1 + step // 64

@@ -14,22 +14,10 @@ are padded with zeros to multiples of LANES. Every address is that of float32 wh
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from src.kernels.compiling import entry, inlined, inner
-from src.kernels.products import (
-    ROWS,
-    add_outer,
-    add_weighted_rows,
-    multiply,
-    multiply_add_relu,
-    multiply_bias,
-    multiply_bias_relu,
-    multiply_where_positive,
-    pack,
-)
+from src.kernels.products import add_weighted_rows
 from src.kernels.vectors import (
     LANES,
     add,
@@ -38,82 +26,20 @@ from src.kernels.vectors import (
     copy,
     dot,
     fill,
-    multiply as multiply_vectors,
     read,
     scale,
-    scale_where_positive,
     total,
     write,
 )
+from src.kernels.vectors import multiply as multiply_vectors
 from src.training.compiled import rows
-from src.training.compiled.dropout import drop
-from src.training.compiled.losses import differentiate
-
-BLOCK = 32
-"""Positives worked on at a time, with their negatives."""
-
-# Columns of `layers`, a row for each hidden layer: widths as they are stored, then addresses
-N_IN, N_OUT, STRIDE, WEIGHT, BIAS, FORWARD, BACKWARD, OUTPUTS, SLOPES = range(9)
-
-
-class Network(NamedTuple):
-    """The model and where its parameters are: int64."""
-
-    n_users: int
-    factors: int
-    """Columns of a row that are multiplied."""
-    half: int
-    """Columns of a row that go into the tower, after these."""
-    biases: int
-    """1 where a row ends with a bias."""
-    n_layers: int
-    weighted: int
-    """1 where the output layer has weights that learn."""
-    output: int
-    """The output layer's weights: of the product, then of the tower's features."""
-    bias: int
-    """The output layer's bias."""
-    learns_bias: int
-    parameters: int
-    """All of these parameters, and in the same order their averages and gradients."""
-    exp_avg: int
-    exp_avg_sq: int
-    gradients: int
-    n_parameters: int
-
-
-class Task(NamedTuple):
-    """What is minimized: float64."""
-
-    parameter: float
-    """Of the loss: its margin, or its weight of negatives."""
-    l2: float
-    dropout: float
-
-
-class Scratch(NamedTuple):
-    """Addresses of a block's numbers."""
-
-    user: int
-    """p [BLOCK, stride]"""
-    item: int
-    """q [BLOCK * C, stride]"""
-    of_user: int
-    of_item: int
-    weighted_user: int
-    """h p [BLOCK, stride]"""
-    user_sums: int
-    """The user's half of the first layer [BLOCK, n_out]"""
-    of_user_sums: int
-    logits: int
-    slopes: int
-    values: int
-    ones: int
-    product: int
+from src.training.compiled.block_losses import differentiate
+from src.training.compiled.layout import BLOCK, N_OUT, OUTPUTS, pad_lanes, row_stride
+from src.training.compiled.tower import compute_tower, pack_weights, propagate_through_tower
 
 
 @entry
-def train_batches(  # type: ignore[no-untyped-def]
+def train_batches(
     users, items, per_batch, loss, dropout_key,
     network, layers, table, task, rates, scratch,
     progress, up_to_date, places, touched, where, sums,
@@ -130,7 +56,7 @@ def train_batches(  # type: ignore[no-untyped-def]
         count = min(per_batch, n - begin)
         progress[0] += 1
         step = progress[0]
-        _pack_weights(network, layers)
+        pack_weights(network, layers)
         loss_of_batch = 0.0
         n_touched = 0
         for first in range(begin, begin + count, BLOCK):
@@ -157,33 +83,7 @@ def train_batches(  # type: ignore[no-untyped-def]
 
 
 @inner
-def pad(n):  # type: ignore[no-untyped-def]
-    """Return the next multiple of LANES."""
-    return (n + LANES - 1) // LANES * LANES
-
-
-@inner
-def _row_stride(network):  # type: ignore[no-untyped-def]
-    return pad(network.factors) + pad(network.half) + LANES * network.biases
-
-
-@inner
-def _pack_weights(network, layers):  # type: ignore[no-untyped-def]
-    """Store each layer's weights as products read them; the first as the user's and item's half."""
-    for place in range(network.n_layers):
-        n_in, n_out, stride = layers[place, N_IN], layers[place, N_OUT], layers[place, STRIDE]
-        weight, forward = layers[place, WEIGHT], layers[place, FORWARD]
-        backward = layers[place, BACKWARD]
-        pack(weight, 1, stride, n_in, n_out, forward)
-        pack(weight, stride, 1, n_out, pad(n_in), backward)
-        if place == 0:  # n_in is that of a half
-            half = weight + 4 * n_in
-            pack(half, 1, stride, n_in, n_out, forward + 4 * n_in * n_out)
-            pack(half, stride, 1, n_out, pad(n_in), backward + 4 * pad(n_in) * n_out)
-
-
-@inner
-def _gather(  # type: ignore[no-untyped-def]
+def _gather(
     users, items, first, size, network, table, rates, step, base, scratch,
     up_to_date, places, touched, where, n_touched, sums,
 ):  # fmt: skip
@@ -198,7 +98,7 @@ def _gather(  # type: ignore[no-untyped-def]
         where[p] = users[first + p]
         for place in range(C):
             where[size + p * C + place] = network.n_users + items[first + p, place]
-    stride = _row_stride(network)
+    stride = row_stride(network)
     for i in range(n):
         if i + rows.AHEAD < n:
             rows.ask_for(where[i + rows.AHEAD], table)
@@ -212,21 +112,21 @@ def _gather(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _spread(to, row, network):  # type: ignore[no-untyped-def]
+def _spread(to, row, network):
     """Copy a row of the table, each of its parts padded."""
     factors, half = network.factors, network.half
     copy(to, row, factors)
-    copy(to + 4 * pad(factors), row + 4 * factors, half)
+    copy(to + 4 * pad_lanes(factors), row + 4 * factors, half)
     if network.biases:
-        write(to, pad(factors) + pad(half), read(row, factors + half))
+        write(to, pad_lanes(factors) + pad_lanes(half), read(row, factors + half))
 
 
 @inner
-def _predict(size, C, network, layers, task, scratch, key):  # type: ignore[no-untyped-def]
+def _predict(size, C, network, layers, task, scratch, key):
     """Compute the logits of a block."""
-    stride, factors = _row_stride(network), pad(network.factors)
+    stride, factors = row_stride(network), pad_lanes(network.factors)
     n_layers = network.n_layers
-    _compute_tower(size, C, network, layers, task, scratch, key)
+    compute_tower(size, C, network, layers, task, scratch, key)
     bias = read(network.bias, 0)
     of_tower = network.output + 4 * network.factors
     for p in range(size):
@@ -253,44 +153,9 @@ def _predict(size, C, network, layers, task, scratch, key):  # type: ignore[no-u
 
 
 @inner
-def _compute_tower(size, C, network, layers, task, scratch, key):  # type: ignore[no-untyped-def]
-    """Compute every hidden layer's outputs (equation 10).
-
-    W [p; q] = W_p p + W_q q: a user's half is computed once for all the items it meets.
-    """
-    if not network.n_layers:
-        return
-    stride, factors = _row_stride(network), pad(network.factors)
-    n_users, n_pairs = _pad_rows(size), _pad_rows(size * C)
-    n_in, n_out, forward = layers[0, N_IN], layers[0, N_OUT], layers[0, FORWARD]
-    outputs, sums = layers[0, OUTPUTS], scratch.user_sums
-    user, item = scratch.user + 4 * factors, scratch.item + 4 * factors
-    multiply_bias(user, stride, n_users, n_in, forward, n_out, sums, n_out, layers[0, BIAS], 0)
-    for p in range(size):
-        for pair in range(p * C, (p + 1) * C):
-            copy(outputs + 4 * pair * n_out, sums + 4 * p * n_out, n_out)
-    of_items = forward + 4 * n_in * n_out
-    multiply_add_relu(item, stride, n_pairs, n_in, of_items, n_out, outputs, n_out, sums, 0)
-    if task.dropout > 0:
-        drop(outputs, size * C * n_out, task.dropout, key, 0)
-    for place in range(1, network.n_layers):
-        inputs, n_in = outputs, n_out
-        outputs, n_out = layers[place, OUTPUTS], layers[place, N_OUT]
-        forward, bias = layers[place, FORWARD], layers[place, BIAS]
-        multiply_bias_relu(inputs, n_in, n_pairs, n_in, forward, n_out, outputs, n_out, bias, 0)
-        if task.dropout > 0:
-            drop(outputs, size * C * n_out, task.dropout, key, place)
-
-
-@inner
-def _pad_rows(n):  # type: ignore[no-untyped-def]
-    return (n + ROWS - 1) // ROWS * ROWS
-
-
-@inner
-def _propagate_back(size, C, network, layers, task, scratch):  # type: ignore[no-untyped-def]
+def _propagate_back(size, C, network, layers, task, scratch):
     """Compute the gradients of p and q, and add those of the parameters, from the slopes."""
-    stride, factors, half = _row_stride(network), pad(network.factors), network.half
+    stride, factors, half = row_stride(network), pad_lanes(network.factors), network.half
     n_layers = network.n_layers
     to_gradient = network.gradients - network.parameters
     slopes = scratch.slopes
@@ -323,59 +188,13 @@ def _propagate_back(size, C, network, layers, task, scratch):  # type: ignore[no
             add_scaled(of_tower + to_gradient, user + 4 * factors, half, of_pairs)
             add(of_tower + to_gradient + 4 * half, product + 4 * factors, half)
     if n_layers:
-        _propagate_through_tower(size, C, network, layers, task, scratch)
+        propagate_through_tower(size, C, network, layers, task, scratch)
 
 
 @inner
-def _propagate_through_tower(size, C, network, layers, task, scratch):  # type: ignore[no-untyped-def]
-    stride, factors = _row_stride(network), pad(network.factors)
-    n_users, n_pairs, n = _pad_rows(size), _pad_rows(size * C), size * C
-    to_gradient = network.gradients - network.parameters
-    last = network.n_layers - 1
-    kept = np.float32(1 / (1 - task.dropout))
-    n_out, outputs, slopes = layers[last, N_OUT], layers[last, OUTPUTS], layers[last, SLOPES]
-    weights = network.output + 4 * network.factors
-    add_weighted_rows(scratch.slopes, outputs, n_out, n_out, n, weights + to_gradient)
-    for pair in range(n):
-        at = 4 * pair * n_out
-        factor = read(scratch.slopes, pair) * kept
-        scale_where_positive(slopes + at, weights, outputs + at, n_out, factor)
-    fill(slopes + 4 * n * n_out, (n_pairs - n) * n_out, np.float32(0))
-    for place in range(last, 0, -1):
-        n_in, backward = layers[place, N_IN], layers[place, BACKWARD]
-        inputs, of_inputs = layers[place - 1, OUTPUTS], layers[place - 1, SLOPES]
-        gradient = layers[place, WEIGHT] + to_gradient
-        add_outer(slopes, n_out, n_out, inputs, n_in, n_in, n, gradient, layers[place, STRIDE])
-        add_weighted_rows(scratch.ones, slopes, n_out, n_out, n, layers[place, BIAS] + to_gradient)
-        multiply_where_positive(
-            slopes, n_out, n_pairs, n_out, backward, n_in, of_inputs, n_in, inputs, n_in
-        )
-        slopes, n_out = of_inputs, n_in
-        if task.dropout > 0:
-            scale(slopes, slopes, n * n_out, kept)
-    half, backward = layers[0, N_IN], layers[0, BACKWARD]
-    of_users = scratch.of_user_sums
-    for p in range(size):
-        to = of_users + 4 * p * n_out
-        copy(to, slopes + 4 * p * C * n_out, n_out)
-        for pair in range(p * C + 1, (p + 1) * C):
-            add(to, slopes + 4 * pair * n_out, n_out)
-    add_weighted_rows(scratch.ones, of_users, n_out, n_out, size, layers[0, BIAS] + to_gradient)
-    gradient, columns = layers[0, WEIGHT] + to_gradient, pad(half)
-    user, item = scratch.user + 4 * factors, scratch.item + 4 * factors
-    of_user, of_item = scratch.of_user + 4 * factors, scratch.of_item + 4 * factors
-    add_outer(of_users, n_out, n_out, user, stride, columns, size, gradient, layers[0, STRIDE])
-    gradient += 4 * half
-    add_outer(slopes, n_out, n_out, item, stride, columns, n, gradient, layers[0, STRIDE])
-    multiply(of_users, n_out, n_users, n_out, backward, columns, of_user, stride, user, 0)
-    backward += 4 * n_out * columns
-    multiply(slopes, n_out, n_pairs, n_out, backward, columns, of_item, stride, item, 0)
-
-
-@inner
-def _scatter(size, C, count, network, table, task, scratch, where):  # type: ignore[no-untyped-def]
+def _scatter(size, C, count, network, table, task, scratch, where):
     """Add a block's gradients to those of the rows, L2 of the rows included."""
-    stride = _row_stride(network)
+    stride = row_stride(network)
     for i in range(size * (1 + C)):
         if i < size:
             at, times = 4 * i * stride, count
@@ -388,14 +207,14 @@ def _scatter(size, C, count, network, table, task, scratch, where):  # type: ign
         to = table.gradient + 4 * where[i] * table.width
         factors, half = network.factors, network.half
         add(to, of_row, factors)
-        add(to + 4 * factors, of_row + 4 * pad(factors), half)
+        add(to + 4 * factors, of_row + 4 * pad_lanes(factors), half)
         if network.biases:
             width = factors + half
-            write(to, width, read(to, width) + read(of_row, pad(factors) + pad(half)))
+            write(to, width, read(to, width) + read(of_row, pad_lanes(factors) + pad_lanes(half)))
 
 
 @inner
-def _teach_parameters(network, table, rates, factor, eps):  # type: ignore[no-untyped-def]
+def _teach_parameters(network, table, rates, factor, eps):
     n = network.n_parameters
     if table.how == rows.SGD_ROWS:
         add_scaled(network.parameters, network.gradients, n, factor)

@@ -119,15 +119,13 @@ class TaughtTable:
 
 
 @entry
-def bring_all(table, rates, progress, up_to_date, sums):  # type: ignore[no-untyped-def]
+def bring_all(table, rates, progress, up_to_date, sums):
     """Make every row true after the steps taken."""
     rows.bring_all(table, rates, progress[0], progress[2], up_to_date, sums)
 
 
 @entry
-def read_rows(  # type: ignore[no-untyped-def]
-    ids, to, table, rates, progress, up_to_date, places, touched, n_touched, sums
-):
+def read_rows(ids, to, table, rates, progress, up_to_date, places, touched, n_touched, sums):
     """Copy the rows of ids int64 [R] to [R, width], and return how many are touched."""
     for place in range(len(ids)):
         row = ids[place]
@@ -141,7 +139,7 @@ def read_rows(  # type: ignore[no-untyped-def]
 
 
 @entry
-def add_gradients(ids, gradient, table, places):  # type: ignore[no-untyped-def]
+def add_gradients(ids, gradient, table, places):
     """Add the gradients [R, width] of rows that were read as ids int64 [R]."""
     width = table.width
     for place in range(len(ids)):
@@ -150,7 +148,7 @@ def add_gradients(ids, gradient, table, places):  # type: ignore[no-untyped-def]
 
 
 @entry
-def update_rows(table, rates, progress, up_to_date, touched, n, sums):  # type: ignore[no-untyped-def]
+def update_rows(table, rates, progress, up_to_date, touched, n, sums):
     """Take one step on the touched rows."""
     progress[0] += 1
     step = progress[0]

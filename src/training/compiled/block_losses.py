@@ -17,7 +17,7 @@ BCE, BALANCED_BCE, BPR, SQUARED, HINGE, SOFTMAX = range(6)
 
 
 @inner
-def differentiate(kind, parameter, logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
+def differentiate(kind, parameter, logits, slopes, values, n, C, count):
     """Choose the loss; `parameter` is its weight of negatives, or its margin."""
     if kind == BCE:
         return _bce(logits, slopes, values, n, C, count)
@@ -33,7 +33,7 @@ def differentiate(kind, parameter, logits, slopes, values, n, C, count):  # type
 
 
 @inner
-def _bce(logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
+def _bce(logits, slopes, values, n, C, count):
     # softplus(-x) = softplus(x) - x
     sigmoid(slopes, values, logits, n * C)
     loss = np.float64(total(values, n * C))
@@ -45,7 +45,7 @@ def _bce(logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _balanced_bce(logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
+def _balanced_bce(logits, slopes, values, n, C, count):
     sigmoid(slopes, values, logits, n * C)
     negative = 1 / (2 * count * (C - 1))
     positive = 1 / (2 * count)
@@ -59,7 +59,7 @@ def _balanced_bce(logits, slopes, values, n, C, count):  # type: ignore[no-untyp
 
 
 @inner
-def _bpr(logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
+def _bpr(logits, slopes, values, n, C, count):
     # x of the negative minus x of the positive; the positive's own, 0, is left out below
     for p in range(0, n * C, C):
         positive = read(logits, p)
@@ -76,7 +76,7 @@ def _bpr(logits, slopes, values, n, C, count):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _squared(weight, logits, slopes, n, C, count):  # type: ignore[no-untyped-def]
+def _squared(weight, logits, slopes, n, C, count):
     loss = 0.0
     scale(slopes, logits, n * C, np.float32(2 * weight / (count * C)))
     for p in range(0, n * C, C):
@@ -89,7 +89,7 @@ def _squared(weight, logits, slopes, n, C, count):  # type: ignore[no-untyped-de
 
 
 @inner
-def _hinge(margin, logits, slopes, n, C, count):  # type: ignore[no-untyped-def]
+def _hinge(margin, logits, slopes, n, C, count):
     pairs = count * (C - 1)
     slope = np.float32(1 / pairs)
     loss = 0.0
@@ -107,7 +107,7 @@ def _hinge(margin, logits, slopes, n, C, count):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _softmax(logits, slopes, n, C, count):  # type: ignore[no-untyped-def]
+def _softmax(logits, slopes, n, C, count):
     loss = 0.0
     for p in range(0, n * C, C):
         most = read(logits, p)

@@ -7,23 +7,24 @@ import sys
 import numpy as np
 import torch
 
-from src.data.stream import Batches, derive_seed
+from src.data.stream import AnyBatches, Batches, derive_seed
 from src.kernels.compiling import is_kept
 from src.models.pair_network import PairNetwork
 from src.training.adam import Adam
-from src.training.compiled import losses
+from src.training.compiled import block_losses
+from src.training.compiled.layout import BLOCK, Task
 from src.training.compiled.memory import Parameters, Workspace
-from src.training.compiled.step import BLOCK, Task, train_batches
-from src.training.compiled.table import TaughtTable, can_defer
+from src.training.compiled.step import train_batches
+from src.training.compiled.taught_table import TaughtTable, can_defer
 from src.training.losses import BCE, BPR, BalancedBCE, Hinge, SampledSoftmax, Squared
 
 KINDS = {
-    BCE: losses.BCE,
-    BalancedBCE: losses.BALANCED_BCE,
-    BPR: losses.BPR,
-    Squared: losses.SQUARED,
-    Hinge: losses.HINGE,
-    SampledSoftmax: losses.SOFTMAX,
+    BCE: block_losses.BCE,
+    BalancedBCE: block_losses.BALANCED_BCE,
+    BPR: block_losses.BPR,
+    Squared: block_losses.SQUARED,
+    Hinge: block_losses.HINGE,
+    SampledSoftmax: block_losses.SOFTMAX,
 }
 
 # Rows are updated one by one where a step reads fewer than the table has, divided by this
@@ -52,7 +53,7 @@ def announce() -> None:
 
 
 class CompiledSteps:
-    """Steps of one network, loss and optimizer; weights are the model's own, and true after `flush`."""
+    """Steps of one network, loss and optimizer on the model's own weights, true after a flush."""
 
     def __init__(
         self,
@@ -65,8 +66,8 @@ class CompiledSteps:
         per_batch: int,
         n_candidates: int,
     ) -> None:
-        """Take over the parameters, for batches of `per_batch` positives in `n_candidates` items."""
-        self.loss, self.seed, self.per_batch = KINDS[type(loss)], seed, per_batch  # type: ignore[index]
+        """Take over the parameters; a batch is `per_batch` users of `n_candidates` items."""
+        self.loss, self.seed, self.per_batch = KINDS[type(loss)], seed, per_batch
         self.optimizer, self.group = optimizer, optimizer.param_groups[0]
         weight = network.table.weight
         if isinstance(optimizer, Adam):
@@ -88,8 +89,9 @@ class CompiledSteps:
         self.task = Task(parameter, l2, network.dropout)
         self.where = np.empty(BLOCK * (1 + n_candidates), np.int64)
 
-    def take(self, batches: Batches) -> float:
+    def take(self, batches: AnyBatches) -> float:
         """Take a step on each batch; return the sum of their losses over examples, without L2."""
+        assert isinstance(batches, Batches)
         rates = self.table.prepare(self.group["lr"], len(batches))
         table = self.table
         loss = train_batches(

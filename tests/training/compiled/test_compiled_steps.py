@@ -15,7 +15,7 @@ from torch import Tensor
 from src.data.stream import Batches
 from src.models import GMF, MF, MLP, NeuMF, Recommender
 from src.training.adam import Adam
-from src.training.compiled.steps import CompiledSteps
+from src.training.compiled.compiled_steps import CompiledSteps
 from src.training.losses import BCE, BPR, BalancedBCE, Hinge, SampledSoftmax, Squared
 
 N_USERS, N_ITEMS, PER_BATCH, N_CANDIDATES = 50, 40, 37, 4
@@ -83,7 +83,7 @@ def compile_steps(model: Recommender, loss: Any, optimizer: Any, l2: float = 0.0
 def errors(model: Recommender, exact: Recommender, loss: Any) -> Tensor:
     found = []
     for name, mine in model.named_parameters():
-        # a loss of differences has no slope by what all logits share; Adam makes rounding errors big
+        # a loss of differences has no slope by what all share; Adam blows its rounding up
         if name in ("bias", "output.bias") and isinstance(loss, BPR | Hinge | SampledSoftmax):
             continue
         found.append((mine.detach().double() - exact.get_parameter(name).detach()).abs().flatten())
@@ -125,7 +125,7 @@ def _seed() -> None:
 def test_every_model_and_optimizer(
     model: str, optimizer: str, by_row: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("src.training.compiled.steps.DENSE_BELOW", 0 if by_row else 1000)
+    monkeypatch.setattr("src.training.compiled.compiled_steps.DENSE_BELOW", 0 if by_row else 1000)
     made = MODELS[model]()
     with torch.no_grad():  # larger, so that gradients are
         for parameter in made.parameters():
@@ -206,7 +206,7 @@ def test_what_dropout_keeps_is_scaled_and_its_gradient_goes_the_same_way() -> No
     steps = compile_steps(model, Squared(0.0), partial(torch.optim.SGD, lr=1.0))
     users, items = torch.tensor([3]), torch.tensor([[1, 2, 3, 4]])
     loss = steps.take(Batches(users, items, PER_BATCH, 0, 0))
-    # (logit - 1)^2 of the one positive, whose slope by the logit is (logit - 1) / 2 in the mean of 4
+    # (logit - 1)^2 of the one positive; its slope in the mean of four is (logit - 1) / 2
     logit = 1 + np.sign(-model.output.bias.item()) * loss**0.5
     # the output layer's gradient is the slope times 4/3 where an output was kept, else 0
     moved = model.output.weight.detach() - 1 / width

@@ -1,0 +1,91 @@
+"""What a compiled step is told: the network, the task, and where in memory everything is.
+
+Addresses are of float32 that Python owns; a row of numbers is padded with zeros to multiples of
+LANES.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from src.kernels.compiling import inner
+from src.kernels.products import ROWS
+from src.kernels.vectors import LANES
+
+BLOCK = 32
+"""Positives worked on at a time, with their negatives."""
+
+# Columns of `layers`, a row for each hidden layer: widths as they are stored, then addresses
+N_IN, N_OUT, STRIDE, WEIGHT, BIAS, FORWARD, BACKWARD, OUTPUTS, SLOPES = range(9)
+
+
+class Network(NamedTuple):
+    """The model and where its parameters are: int64."""
+
+    n_users: int
+    factors: int
+    """Columns of a row that are multiplied."""
+    half: int
+    """Columns of a row that go into the tower, after these."""
+    biases: int
+    """1 where a row ends with a bias."""
+    n_layers: int
+    weighted: int
+    """1 where the output layer has weights that learn."""
+    output: int
+    """The output layer's weights: of the product, then of the tower's features."""
+    bias: int
+    """The output layer's bias."""
+    learns_bias: int
+    parameters: int
+    """All of these parameters, and in the same order their averages and gradients."""
+    exp_avg: int
+    exp_avg_sq: int
+    gradients: int
+    n_parameters: int
+
+
+class Task(NamedTuple):
+    """What is minimized: float64."""
+
+    parameter: float
+    """Of the loss: its margin, or its weight of negatives."""
+    l2: float
+    dropout: float
+
+
+class Scratch(NamedTuple):
+    """Addresses of a block's numbers."""
+
+    user: int
+    """p [BLOCK, stride]"""
+    item: int
+    """q [BLOCK * C, stride]"""
+    of_user: int
+    of_item: int
+    weighted_user: int
+    """h p [BLOCK, stride]"""
+    user_sums: int
+    """The user's half of the first layer [BLOCK, n_out]"""
+    of_user_sums: int
+    logits: int
+    slopes: int
+    values: int
+    ones: int
+    product: int
+
+
+@inner
+def pad_lanes(n):
+    """Return the next multiple of LANES."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+@inner
+def pad_rows(n):
+    return (n + ROWS - 1) // ROWS * ROWS
+
+
+@inner
+def row_stride(network):
+    return pad_lanes(network.factors) + pad_lanes(network.half) + LANES * network.biases
