@@ -1,6 +1,8 @@
-"""Scores of a PairNetwork, by compiled code."""
+"""Scores of a PairNetwork, and of towers in general, by compiled code."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -63,18 +65,35 @@ def _weigh(network: PairNetwork, rows: Tensor) -> Tensor:
 def _add_tower(
     network: PairNetwork, scores: Tensor, rows: Tensor, every: Tensor, items: Tensor | None = None
 ) -> Tensor:
+    """Add the tower's part to scores [P, C] of the users' rows with `items`, None for every one."""
     if not network.half or network.weight is None:
         return scores
+    columns = slice(network.factors, network.factors + network.half)
+    users, every, weight = rows[:, columns], every[:, columns], network.weight[0, network.factors :]
+    if network.hidden:
+        return add_whole_tower(scores, users, every, network.hidden, weight, items)
+    of_user, of_item = weight.split(network.half)
+    by_item = every @ of_item
+    return scores + (users @ of_user)[:, None] + (by_item if items is None else by_item[items])
+
+
+def add_whole_tower(
+    scores: Tensor,
+    users: Tensor,
+    every: Tensor,
+    hidden: Sequence[nn.Linear],
+    weight: Tensor,
+    items: Tensor | None = None,
+) -> Tensor:
+    """Add to scores [P, C] the outputs of a tower of ReLU layers over [p ; q], times `weight`.
+
+    users [P, half] are the p, every [n_items, half] the q of all items; `items` int64 [P, C] are
+    those of each user, None stands for every one. Returns the scores, whose memory it uses.
+    """
     from src.models.compiled_scores import add_tower
 
-    columns = slice(network.factors, network.factors + network.half)
-    users, weight = rows[:, columns], network.weight[0, network.factors :]
-    if not network.hidden:
-        of_user, of_item = weight.split(network.half)
-        by_item = every[:, columns] @ of_item
-        return scores + (users @ of_user)[:, None] + (by_item if items is None else by_item[items])
-    first, *rest = network.hidden
-    of_users, of_items = first.weight.split(network.half, dim=1)
-    user_sums = linear(users, of_users, first.bias)
-    add_tower(scores, user_sums, every[:, columns] @ of_items.t(), rest, weight, items)
+    first, *rest = hidden
+    of_users, of_items = first.weight.split(users.shape[1], dim=1)
+    user_sums, item_sums = linear(users, of_users, first.bias), every @ of_items.t()
+    add_tower(scores, user_sums, item_sums, rest, weight, items)
     return scores

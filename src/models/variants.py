@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from src.models.embedded import Embedded
 from src.models.embedding_table import EmbeddingTable
+from src.models.pair_scores import add_whole_tower, can_score
 from src.models.recommender import Dropout, Factors, Layers
 
 ACTIVATIONS = {
@@ -56,6 +57,14 @@ class GeneralNCF(Embedded):
         rows = torch.broadcast_tensors(self.user_rows(users), self.item_rows(items))
         return self.output(self.tower(torch.cat(rows, dim=-1))).squeeze(-1)
 
+    def score_all(self, users: Tensor) -> Tensor:
+        if not can_score(self, users):
+            return super().score_all(users)
+        hidden = [layer for layer in self.tower if isinstance(layer, nn.Linear)]
+        scores = self.output.bias.repeat(len(users), self.n_items)
+        rows, every = self.user_rows(users), self.table.weight[self.n_users :]
+        return add_whole_tower(scores, rows, every, hidden, self.output.weight[0])
+
 
 class RecoHutNCF(Embedded):
     """NeuMF as in the RecoHut notebooks (after RecLearn): a sigmoid on the product of GMF.
@@ -76,6 +85,7 @@ class RecoHutNCF(Embedded):
     ) -> None:
         super().__init__(n_users, n_items)
         # a row: the columns of GMF, then those of the tower
+        self.activation = activation
         self.table = EmbeddingTable(n_users + n_items, 2 * factors)
         nn.init.normal_(self.table.weight, std=0.05)  # Keras' random_normal
         layers: list[nn.Module] = []
@@ -92,3 +102,14 @@ class RecoHutNCF(Embedded):
         product = torch.sigmoid(gmf_user * gmf_item)
         deep = self.tower(torch.cat([mlp_user, mlp_item], dim=-1))
         return self.output(torch.cat([product, deep], dim=-1)).squeeze(-1)
+
+    def score_all(self, users: Tensor) -> Tensor:
+        if self.activation != "relu" or not can_score(self, users):
+            return super().score_all(users)
+        gmf_users, mlp_users = self.user_rows(users).chunk(2, -1)
+        gmf_items, mlp_items = self.table.weight[self.n_users :].chunk(2, -1)
+        of_product, of_tower = self.output.weight[0].tensor_split([gmf_users.shape[1]])
+        products = [torch.sigmoid(user * gmf_items) @ of_product for user in gmf_users]
+        scores = torch.stack(products) + self.output.bias
+        hidden = [layer for layer in self.tower if isinstance(layer, nn.Linear)]
+        return add_whole_tower(scores, mlp_users, mlp_items, hidden, of_tower)

@@ -124,4 +124,4 @@ class TorchSteps:
         return loss_sum
 
     def release(self) -> None:
-        """Do nothing: the parameters are the model's."""
+        """Leave the parameters, which are the model's."""

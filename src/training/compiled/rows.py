@@ -32,7 +32,7 @@ OF_STEP, OF_STEP_EPS, DECAY1, DECAY2, RHO, RHO_EPS = range(6)
 AHEAD = 8
 
 
-class Table(NamedTuple):
+class TaughtRows(NamedTuple):
     """A table [n_rows, width] with what its optimizer keeps: addresses, and int64 facts."""
 
     weight: int

@@ -12,7 +12,7 @@ from torch import Tensor
 from src.kernels.compiling import entry
 from src.kernels.vectors import add, copy
 from src.training.compiled import rows
-from src.training.compiled.rows import ADAM_DENSE, ADAM_ROWS, SGD_ROWS, Rates, Table
+from src.training.compiled.rows import ADAM_DENSE, ADAM_ROWS, SGD_ROWS, Rates, TaughtRows
 
 # The share of its first move that momentum may still make where its sum is cut off
 NEGLIGIBLE = 1e-12
@@ -47,7 +47,7 @@ class TaughtTable:
         self.exp_avg, self.exp_avg_sq = averages or (weight, weight)
         self.gradient = torch.zeros(n, width)
         how = SGD_ROWS if averages is None else (ADAM_DENSE if dense else ADAM_ROWS)
-        self.table = Table(
+        self.table = TaughtRows(
             weight=weight.data_ptr(),
             exp_avg=self.exp_avg.data_ptr(),
             exp_avg_sq=self.exp_avg_sq.data_ptr(),
@@ -73,7 +73,7 @@ class TaughtTable:
             self.sums = tabulate(self.betas, step)
 
     def prepare(self, lr: float, n_steps: int) -> Rates:
-        """Get ready for so many steps at a rate, and return what they take."""
+        """Prepare for so many steps at a rate; return what they multiply with."""
         ahead = self.progress[0] + n_steps - self.progress[2]
         if lr != self._lr or ahead >= len(self.sums):
             self.flush()
