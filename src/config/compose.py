@@ -230,7 +230,7 @@ def help_text(command: str) -> str:
     Hydra's own way to it composes the whole configuration and lists every group several times.
     """
     shown = OmegaConf.load(CONF / "hydra" / "help" / f"{command}.yaml")
-    return Template(shown["template"]).substitute()
+    return Template(OmegaConf.select(shown, "template")).substitute()
 
 
 def _choices() -> str:
