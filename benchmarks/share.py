@@ -1,8 +1,8 @@
 """`python -m benchmarks.share OPTIONS`: what Lightning, callbacks and MLflow add to our own work.
 
 The real command with a clock around everything that a bare loop would do too: indexing and drawing
-negatives, steps, ranking. The rest of the fit is the others' share, and `overhead` the seconds of it
-that an epoch adds. One process against itself, because two runs on a noisy machine differ by more
+negatives, steps, ranking. The rest of the fit is the others' share, and `overhead` the seconds that
+an epoch adds to it. One process against itself, because two runs on a noisy machine differ by more
 than what is measured.
 """
 
