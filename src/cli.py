@@ -28,7 +28,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from src.config.compose import compose, group_choices, is_job, option_names
+from src.config.compose import compose, group_choices, help_text, is_job, option_names
 from src.config.paths import CONF
 from src.config.processes import see_working_folder
 from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
@@ -62,11 +62,15 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
-    if unknown := get_args_parser().parse_known_args()[1]:
+    given, unknown = get_args_parser().parse_known_args()
+    if unknown:
         fail(_explain_unknown(unknown[0]))
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     try:
-        app(_end_in_one_line(task))()
+        if given.help:
+            print(help_text(config_name), flush=True)
+        else:
+            app(_end_in_one_line(task))()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import hydra
@@ -221,6 +222,15 @@ def _loader() -> Iterator[ConfigLoader]:
         return
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
+
+
+def help_text(command: str) -> str:
+    """Return what `python -m src.COMMAND --help` prints.
+
+    Hydra's own way to it composes the whole configuration and lists every group several times.
+    """
+    shown = OmegaConf.load(CONF / "hydra" / "help" / f"{command}.yaml")
+    return Template(OmegaConf.select(shown, "template")).substitute()
 
 
 def _choices() -> str:

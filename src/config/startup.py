@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from src.config.lazy_module import defer
+
 
 @contextmanager
 def importing() -> Iterator[None]:
@@ -14,6 +16,9 @@ def importing() -> Iterator[None]:
     Looking for it takes a third of the time of importing torch, Lightning and MLflow. What they
     made is not looked through again later either.
     """
+    # a sixth of the way to the first step: torchmetrics, which Lightning imports, imports it to see
+    # whether it has this name, and to give it the name if it has not
+    defer("scipy.signal", hamming=None)
     gc.disable()
     try:
         yield

@@ -19,8 +19,9 @@ from src.reporting.pictures.curves import draw_curves
 from src.run.assembly import Run, assemble, assemble_refit
 from src.run.lookup import BEST, LAST
 from src.run.options import Options
+from src.run.recording import RecordKeeping, recording
 from src.run.summary import print_results
-from src.tracking import Tracker, open_tracker
+from src.tracking import Tracker
 from src.training.checkpoints import read_epoch
 from src.training.module import RecommenderModule
 from src.training.trainer import find_history
@@ -43,10 +44,14 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(options.plain, folder / "config.yaml")
-    with _recording(options, folder, tags, testing=testing, resuming=resuming) as tracker:
-        made = assemble(options, folder, logger=tracker.logger, callbacks=callbacks)
+    with recording(options, folder, tags, testing=testing, resuming=resuming) as tracker:
+        keeping = [RecordKeeping(tracker), *callbacks]
+        made = assemble(options, folder, logger=tracker.logger, callbacks=keeping)
         _write_provenance(folder, tags, made, tracker)
-        metrics, judged = _fit_and_select(made, options, folder, resuming)
+        seconds = _fit(made, _find_last(made, options, folder) if resuming else None)
+        # what follows imports too, which is not safe beside an import that is under way
+        tracker.wait()
+        metrics, judged = _select(made, options, folder, seconds)
         if options.protocol.refit:
             made = _refit(options, folder, made, metrics)
         if testing:
@@ -55,21 +60,6 @@ def run(
         log_final(tracker, metrics, by_epoch=judged)
     print_results(options, metrics, folder, tracker.location)
     return metrics[options.protocol.monitor]
-
-
-@contextmanager
-def _recording(
-    options: Options, folder: Path, tags: Mapping[str, str], *, testing: bool, resuming: bool
-) -> Iterator[Tracker]:
-    """Open the run's record; at the end, however it comes, the folder's files join it."""
-    begun = {"output_folder": tags["output_folder"]} if resuming else None
-    with open_tracker(options.tracking, tags, folder, continuing=begun) as tracker:
-        tracker.log_params(options.plain)
-        try:
-            yield tracker
-        finally:
-            # a search keeps its best checkpoint alone
-            tracker.log_files(folder, leave_out=() if testing else ("checkpoints",))
 
 
 def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
@@ -90,16 +80,14 @@ def log_final(tracker: Tracker, metrics: Mapping[str, float], by_epoch: Containe
     tracker.log_metrics({selected_name(k) if k in by_epoch else k: v for k, v in metrics.items()})
 
 
-def _fit_and_select(
-    made: Run, options: Options, folder: Path, resuming: bool
+def _select(
+    made: Run, options: Options, folder: Path, seconds: float
 ) -> tuple[dict[str, float], list[str]]:
-    """Train; return what is known of the fit, and which metrics the selected epoch was judged by.
+    """Return what is known of the fit, and which metrics the selected epoch was judged by.
 
     Every epoch is kept in `folder`, before testing takes back the best checkpoint with all that it
-    remembers.
+    remembers. `seconds`: what the fit took.
     """
-    continuing = None if options.protocol.refit or not resuming else _last_checkpoint(made, folder)
-    seconds = _fit(made, continuing)
     epochs, selected = find_history(made.trainer).epochs, read_epoch(folder / BEST)
     best = next(epoch for epoch in epochs if epoch["epoch"] == selected)
     part = f"{made.module.judged_part}/"
@@ -128,14 +116,15 @@ def _refit(options: Options, folder: Path, made: Run, metrics: dict[str, float])
     return again
 
 
-def _last_checkpoint(made: Run, folder: Path) -> Path | None:
+def _find_last(made: Run, options: Options, folder: Path) -> Path | None:
     """Return where training was cut off in `folder`; None to begin anew.
 
     What is fitted to the whole training part begins anew: that is quick, and its random numbers
-    don't follow from the epoch's number alone.
+    don't follow from the epoch's number alone. So does what is trained twice.
     """
     last = folder / LAST
-    return last if isinstance(made.module, RecommenderModule) and last.exists() else None
+    continues = isinstance(made.module, RecommenderModule) and not options.protocol.refit
+    return last if continues and last.exists() else None
 
 
 def _fit(made: Run, continuing: Path | None = None) -> float:

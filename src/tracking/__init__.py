@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ def open_tracker(
     tags: Mapping[str, Any],
     folder: Path,
     continuing: Mapping[str, str] | None = None,
+    *,
+    beside: bool = False,
 ) -> Tracker:
     """Open the tracker that a `tracking` configuration names, for a run that writes to `folder`.
 
     `continuing`: tags of an earlier run of the experiment, whose record goes on if there is one.
-    Raises UserError when it can't be opened.
+    `beside`: what takes long is opened when `Tracker.begin` is called, beside what follows; only
+    what is quickly found to be mistaken is told before. Raises UserError when it can't be opened.
     """
     if options["name"] == "none":
         return Tracker()
@@ -30,7 +35,13 @@ def open_tracker(
         from src.tracking.lightning_logger import LoggerTracker
 
         return LoggerTracker(Component.read(own, "tracking"), options["name"], folder)
-    from src.tracking.mlflow import MLflowTracker
+    from src.tracking.mlflow import MLflowTracker, prepare_database
 
     checked = check(MLflowTracker, own, "tracking")
-    return MLflowTracker(**checked, tags=tags, continuing=continuing)
+    open_record = partial(MLflowTracker, **checked, tags=tags, continuing=continuing)
+    if not beside:
+        return open_record()
+    from src.tracking.background import BackgroundTracker
+
+    prepare_database(checked["uri"])
+    return BackgroundTracker(partial(open_record, started=time.time()), checked["experiment"])

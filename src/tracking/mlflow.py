@@ -6,10 +6,10 @@ import logging
 import sqlite3
 import time
 from argparse import Namespace
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 from pytorch_lightning.loggers import Logger
@@ -18,6 +18,9 @@ from src.errors import UserError
 from src.tracking.store import embedded, first_line, open_client, store_errors
 from src.tracking.tracker import Tracker, flatten
 from src.tracking.views import TAG, View, encode_view
+
+if TYPE_CHECKING:
+    from src.tracking.background import BackgroundTracker
 
 # MLflow's own limits (mlflow.utils.validation)
 MAX_PARAM_LENGTH = 6000
@@ -38,12 +41,13 @@ class MLflowTracker(Tracker):
         artifacts: str | None = None,
         tags: Mapping[str, Any] | None = None,
         continuing: Mapping[str, str] | None = None,
+        started: float | None = None,
     ) -> None:
         """Open the store, creating database and experiment if need be, and start a run.
 
         `artifacts`: folder for the files of an embedded database's runs. `continuing`: tags of a
-        run of this experiment that goes on instead, if there is one. Raises UserError when the
-        store can't be opened.
+        run of this experiment that goes on instead, if there is one. `started`: when the run did,
+        in seconds since 1970; by default now. Raises UserError when the store can't be opened.
         """
         try:
             with _creating(uri):
@@ -51,15 +55,13 @@ class MLflowTracker(Tracker):
                 experiment_id = _experiment(self.client, experiment, uri, artifacts)
             self.run_id = _continued(self.client, experiment_id, continuing)
             if self.run_id is None:
-                self.run_id = self.client.create_run(experiment_id, run_name=run_name).info.run_id
+                at = _milliseconds(started or time.time())
+                made = self.client.create_run(experiment_id, start_time=at, run_name=run_name)
+                self.run_id = made.info.run_id
         except store_errors() as error:
-            raise UserError(
-                f"tracking.uri={uri} can't be used: {first_line(error)}; "
-                "give another, or tracking=none"
-            ) from error
+            raise _unusable(uri, error) from error
         self.uri, self.experiment_name, self.experiment_id = uri, experiment, experiment_id
         self.incomplete = False
-        self.logger = MLflowLogger(self)
         self.set_tags(tags or {})
 
     @property
@@ -94,10 +96,22 @@ class MLflowTracker(Tracker):
         """Log all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = _milliseconds(time.time())
         listed = [Metric(_allowed(name), value, now, step) for name, value in metrics.items()]
         with self._forgiving():
             self.client.log_batch(self.run_id, metrics=listed)
+
+    def log_missing(self, epochs: Sequence[Mapping[str, float]]) -> None:
+        if not epochs:
+            return
+        # what is logged of an epoch is logged at once: any of its metrics tells
+        name = _allowed(next(name for name in epochs[0] if name != "epoch"))
+        with self._forgiving():
+            known = {point.step for point in self.client.get_metric_history(self.run_id, name)}
+            for epoch in epochs:
+                step = int(epoch["epoch"])
+                if step not in known:
+                    self.log_metrics({k: v for k, v in epoch.items() if k != "epoch"}, step)
 
     def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None:
         """Copy the folder's files to the run's artifacts, but not those of runs within it.
@@ -142,9 +156,9 @@ class MLflowTracker(Tracker):
 
 
 class MLflowLogger(Logger):
-    """Passes what Lightning logs on to the run, with the epoch as step."""
+    """Passes what Lightning logs on to a run, with the epoch as step."""
 
-    def __init__(self, tracker: MLflowTracker) -> None:
+    def __init__(self, tracker: MLflowTracker | BackgroundTracker) -> None:
         super().__init__()
         self.tracker = tracker
 
@@ -239,6 +253,24 @@ def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) 
     return run.info.run_id
 
 
+def prepare_database(uri: str) -> None:
+    """Make an embedded database's file where there is none. Raises UserError if it can't be used.
+
+    Without MLflow, which takes long to import; of other stores nothing is known so soon.
+    """
+    try:
+        with _creating(uri):
+            pass
+    except (sqlite3.Error, OSError) as error:
+        raise _unusable(uri, error) from error
+
+
+def _unusable(uri: str, error: Exception) -> UserError:
+    return UserError(
+        f"tracking.uri={uri} can't be used: {first_line(error)}; give another, or tracking=none"
+    )
+
+
 @contextmanager
 def _creating(uri: str) -> Iterator[None]:
     """Hold a lock while database and experiment are made: two processes at once corrupt them."""
@@ -253,6 +285,10 @@ def _creating(uri: str) -> Iterator[None]:
             # readers and the one writer then don't wait for each other
             connection.execute("PRAGMA journal_mode=WAL")
         yield
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
 
 
 def _strings(tags: Mapping[str, Any]) -> dict[str, str]:

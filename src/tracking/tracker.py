@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -39,6 +39,15 @@ class Tracker:
             self.set_tags({"error": str(error)})
             self.finish("FAILED")
 
+    def begin(self) -> None:
+        """Start to open the record, beside what the caller does next, if that takes long."""
+
+    def keep_up(self) -> None:
+        """Send what was logged; raise the error that ended a record beside, if any."""
+
+    def wait(self) -> None:
+        """Wait until the record is open. Raises UserError when it can't be opened."""
+
     @property
     def location(self) -> str | None:
         """Where a person finds the record."""
@@ -49,6 +58,9 @@ class Tracker:
     def set_tags(self, tags: Mapping[str, Any]) -> None: ...
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
+
+    def log_missing(self, epochs: Sequence[Mapping[str, float]]) -> None:
+        """Log the metrics of epochs that an interrupted run had not sent; each has its number."""
 
     def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None: ...
 

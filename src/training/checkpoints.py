@@ -39,7 +39,8 @@ def split_model_options(chosen: Component) -> tuple[Component, dict[str, Any]]:
 
 def read_epoch(checkpoint: Path) -> int:
     """Return the epoch, from 0, after which the checkpoint was written."""
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
+    # mapped, so that only what is read comes from the disk
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"])
 
 
 def load_model(

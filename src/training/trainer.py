@@ -22,6 +22,7 @@ from src.config.build import Component
 from src.errors import UserError, did_you_mean
 from src.evaluation.catalogue import lower_is_better
 from src.training.callbacks import EpochBar, EpochHistory, Patience
+from src.training.checkpoint_files import CheckpointFiles
 from src.training.trainer_options import TrainerOptions
 
 # Options of Lightning's Trainer that steps taken by hand, or metrics over all targets, rule out
@@ -56,7 +57,8 @@ def make_trainer(
     torch.set_float32_matmul_precision(options.matmul)
     _quieten()
     on_terminal = sys.stdout.isatty()
-    every = [EpochHistory(), *_keep_checkpoints(Path(folder), monitor), *own, *callbacks]
+    checkpoints = (Path(folder).expanduser() / "checkpoints").resolve()
+    every = [EpochHistory(), *_keep_checkpoints(checkpoints, monitor), *own, *callbacks]
     if monitor and options.patience is not None:
         every.append(Patience(monitor, mode=_mode_of(monitor), patience=options.patience))
     if on_terminal:
@@ -79,7 +81,7 @@ def make_trainer(
     }
     check_more(options.more, settings)
     try:
-        return pl.Trainer(**settings, **options.more)
+        return pl.Trainer(**settings, **{"plugins": CheckpointFiles(checkpoints), **options.more})
     except (MisconfigurationException, ValueError, TypeError) as error:
         if not options.more:
             raise
@@ -117,7 +119,7 @@ def _keep_checkpoints(folder: Path, monitor: str | None) -> list[ModelCheckpoint
     """
     keep = partial(
         ModelCheckpoint,
-        folder / "checkpoints",
+        folder,
         save_on_train_epoch_end=True,  # after the history has this epoch
         enable_version_counter=False,
     )

@@ -35,3 +35,4 @@ def test_the_share_is_of_the_fit(tmp_path: Path) -> None:
     printed = python("-m", "benchmarks.share", *TINY, "tracking=none", home=tmp_path)
     found = json.loads(printed.splitlines()[-1])
     assert 0 < found["own"] < found["fit"]
+    assert 0 < found["overhead"] < found["fit"]
