@@ -78,6 +78,7 @@ clean:  ## remove the virtual environment and caches, but no results
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --constraint constraints.txt torch
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PY) -m src.training.compiled
 	@touch $@
 
 # In environments of their own: RecBole needs older setuptools, numpy and pandas than Cornac and we

@@ -122,9 +122,9 @@ class Stream(Generic[AnyBatch]):
         # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
         for first in range(0, self.n_steps, self.steps_per_call):
             last = min(first + self.steps_per_call, self.n_steps)
-            yield self._take(self.epoch, first, last)
+            yield self.take(self.epoch, first, last)
 
-    def _take(self, epoch: int, first: int, last: int) -> Any:
+    def take(self, epoch: int, first: int, last: int) -> Any:
         """Return the batches of the steps from `first` to before `last`."""
         return [self.batch(epoch, step) for step in range(first, last)]
 
@@ -172,10 +172,10 @@ class TrainingStream(Stream[Batch]):
         self._block: tuple[tuple[int, int], Batch] | None = None
 
     def batch(self, epoch: int, step: int) -> Batch:
-        (batch,) = self._take(epoch, step, step + 1)
+        (batch,) = self.take(epoch, step, step + 1)
         return batch
 
-    def _take(self, epoch: int, first: int, last: int) -> Batches:
+    def take(self, epoch: int, first: int, last: int) -> Batches:
         """Return the batches of steps of one block, such as those of a call."""
         block, offset = divmod(first, self.steps_per_block)
         users, items = self._draw_block(epoch, block)

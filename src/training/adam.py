@@ -51,7 +51,9 @@ class Adam(torch.optim.Optimizer):
         if can_defer(group["betas"]):
             state = self.averages(weight)
             averages = state["exp_avg"], state["exp_avg_sq"]
-            rows = TaughtTable(weight.data, averages, group["betas"], group["eps"], group["step"])
+            beta1, beta2 = group["betas"]
+            betas, eps = (float(beta1), float(beta2)), float(group["eps"])
+            rows = TaughtTable(weight.data, averages, betas, eps, group["step"])
             table.keeper = self._deferred[weight] = rows
             self._tables.append(table)
             self.keep(rows)
@@ -84,7 +86,7 @@ class Adam(torch.optim.Optimizer):
         for plan in self._plans:
             plan.group["step"] += 1
             for rows in plan.deferred:
-                rows.update(plan.group["lr"])
+                rows.update(float(plan.group["lr"]))
             plan.fused_step()
 
     def _plan(self, group: dict[str, Any]) -> _Plan:

@@ -72,7 +72,8 @@ class CompiledSteps:
         weight = network.table.weight
         if isinstance(optimizer, Adam):
             states = {p: optimizer.averages(p) for p in self.group["params"]}
-            betas, eps, step = self.group["betas"], self.group["eps"], self.group["step"]
+            betas = float(self.group["betas"][0]), float(self.group["betas"][1])
+            eps, step = float(self.group["eps"]), self.group["step"]
             state = states[weight]
             rows_read = per_batch * (1 + n_candidates)
             dense = rows_read * DENSE_BELOW > len(weight) or not can_defer(betas)
@@ -86,13 +87,13 @@ class CompiledSteps:
         self.network = self.parameters.describe()
         self.workspace = Workspace(self.parameters, n_candidates)
         parameter = float(getattr(loss, "margin", getattr(loss, "negative_weight", 0.0)))
-        self.task = Task(parameter, l2, network.dropout)
+        self.task = Task(parameter, float(l2), float(network.dropout))
         self.where = np.empty(BLOCK * (1 + n_candidates), np.int64)
 
     def take(self, batches: AnyBatches) -> float:
         """Take a step on each batch; return the sum of their losses over examples, without L2."""
         assert isinstance(batches, Batches)
-        rates = self.table.prepare(self.group["lr"], len(batches))
+        rates = self.table.prepare(float(self.group["lr"]), len(batches))
         table = self.table
         loss = train_batches(
             batches.users.numpy(),
