@@ -30,14 +30,18 @@ LARGE = (
     "data.source.n_interactions=20000000",
 )
 FAST = ("experiment=fast",)
+WIDE = [512, 256, 128, 64]
 
 
 def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
     """What can be measured, by name."""
     return {
-        "epoch-256": lambda: bench.epoch(256, target=20.0),
-        "epoch-4096": lambda: bench.epoch(4096, target=2.8),
-        "epoch-4096-2": lambda: bench.epoch(4096, target=2.8, threads=2),
+        "epoch-256": lambda: bench.epoch(256, target=1.0),
+        "epoch-1024": lambda: bench.epoch(1024, target=0.9),
+        "epoch-4096": lambda: bench.epoch(4096, target=0.7),
+        "gmf-256": lambda: bench.training("GMF-8", 256, 8, [], target=0.5),
+        "neumf64-256": lambda: bench.training("NeuMF-64", 256, 64, WIDE, target=32.0),
+        "neumf64-4096": lambda: bench.training("NeuMF-64", 4096, 64, WIDE, target=23.0),
         "fast": lambda: bench.quickly(FAST),
         "draw": bench.draw,
         "evaluation": bench.evaluation,

@@ -6,6 +6,7 @@ Dataset and a DataLoader, as most ports have it. Both train the same NeuMF with 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -21,24 +22,29 @@ FACTORS, LAYERS = 8, [64, 32, 16, 8]
 
 
 class PlainNeuMF(nn.Module):
-    """NeuMF with a table for each embedding and a tower on concatenated vectors."""
+    """NeuMF with a table for each embedding and a tower on concatenated vectors.
 
-    def __init__(self, n_users: int, n_items: int) -> None:
+    Without layers it is GMF.
+    """
+
+    def __init__(
+        self, n_users: int, n_items: int, factors: int = FACTORS, layers: Sequence[int] = LAYERS
+    ) -> None:
         super().__init__()
-        width = LAYERS[0] // 2
-        self.user_gmf = nn.Embedding(n_users, FACTORS)
-        self.item_gmf = nn.Embedding(n_items, FACTORS)
+        width = layers[0] // 2 if layers else 0
+        self.user_gmf = nn.Embedding(n_users, factors)
+        self.item_gmf = nn.Embedding(n_items, factors)
         self.user_mlp, self.item_mlp = nn.Embedding(n_users, width), nn.Embedding(n_items, width)
         for table in (self.user_gmf, self.item_gmf, self.user_mlp, self.item_mlp):
             nn.init.normal_(table.weight, std=0.01)
         tower: list[nn.Module] = []
-        for n_in, n_out in pairwise(LAYERS):
+        for n_in, n_out in pairwise(layers):
             layer = nn.Linear(n_in, n_out)
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
             tower += [layer, nn.ReLU()]
         self.tower = nn.Sequential(*tower)
-        self.output = nn.Linear(FACTORS + LAYERS[-1], 1)
+        self.output = nn.Linear(factors + (layers[-1] if layers else 0), 1)
         bound = (3 / self.output.in_features) ** 0.5
         nn.init.uniform_(self.output.weight, -bound, bound)
         nn.init.zeros_(self.output.bias)
@@ -46,6 +52,8 @@ class PlainNeuMF(nn.Module):
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Logits of users [N] with items [N] -> [N]."""
         product = self.user_gmf(users) * self.item_gmf(items)
+        if not len(self.tower):
+            return self.output(product).squeeze(1)
         hidden = self.tower(torch.cat([self.user_mlp(users), self.item_mlp(items)], dim=1))
         return self.output(torch.cat([product, hidden], dim=1)).squeeze(1)
 
@@ -57,14 +65,22 @@ class PlainNeuMF(nn.Module):
 class PlainLoop:
     """The vectorized loop: an epoch's examples as tensors, shuffled, cut into batches."""
 
-    def __init__(self, train: Interactions, negatives: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        train: Interactions,
+        negatives: int,
+        batch_size: int,
+        seed: int,
+        factors: int = FACTORS,
+        layers: Sequence[int] = LAYERS,
+    ) -> None:
         torch.manual_seed(seed)
         self.rng = np.random.default_rng(seed)
         self.users, self.items = train.users.astype(np.int64), train.items.astype(np.int64)
         self.n_items, self.negatives, self.batch_size = train.n_items, negatives, batch_size
         self.seen = np.zeros((train.n_users, train.n_items), bool)
         self.seen[self.users, self.items] = True
-        self.model = PlainNeuMF(train.n_users, train.n_items)
+        self.model = PlainNeuMF(train.n_users, train.n_items, factors, layers)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
         self.loss = nn.BCEWithLogitsLoss()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,4 +43,6 @@ def _look_up_raw_ids(ids: NDArray[Any], index: Tensor) -> NDArray[Any]:
 
 def _write_parquet(file: Path, ids: dict[str, NDArray[Any]], columns: dict[str, Tensor]) -> None:
     values = {name: column.cpu().numpy() for name, column in columns.items()}
+    import pandas as pd  # not before there is a result
+
     pd.DataFrame({**ids, **values}).to_parquet(file, index=False)

@@ -25,6 +25,15 @@ def pad(n: int, to: int) -> int:
     return -(-n // to) * to
 
 
+def pad_columns(n: int) -> int:
+    """Return how many columns to store n in: rows that lie 512 bytes apart would share cache lines.
+
+    With 256 columns of float32, say, every row begins in one of four sets of the nearest cache.
+    """
+    padded = pad(n, LANES)
+    return padded + LANES if padded % 128 == 0 else padded
+
+
 def _make_multiply(then: int) -> Any:
     """Make y[n, columns] = then(x[n, depth] @ w), w as `pack` stores it; n is padded to ROWS."""
     wide, middle, narrow = (_make_columns(then, shape) for shape in TILES)

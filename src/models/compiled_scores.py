@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from src.kernels.compiling import entry
-from src.kernels.products import ROWS, WIDE, multiply_bias_relu, pack, pad
-from src.kernels.vectors import LANES, add_relu, dot
+from src.kernels.products import ROWS, WIDE, multiply_bias_relu, pack, pad, pad_columns
+from src.kernels.vectors import add_relu, dot
 
 BLOCK = 64
 """Pairs that go through the layers at a time."""
@@ -44,7 +44,7 @@ def add_tower(
     user_sums [P, width] and item_sums [n_items, width] are the first layer's halves; `hidden` are
     the layers after it. `chosen` int64 [P, C] are each user's items; None stands for every one.
     """
-    width = pad(user_sums.shape[1], LANES)
+    width = pad_columns(user_sums.shape[1])
     users, items = (_pad_columns(sums, width) for sums in (user_sums, item_sums))
     memory: list[Tensor] = []
 
@@ -55,7 +55,7 @@ def add_tower(
     outputs = take(pad(BLOCK, ROWS) * width)
     layers, n_in = [], width
     for layer in hidden:
-        n_out = pad(layer.out_features, LANES)
+        n_out = pad_columns(layer.out_features)
         padded = torch.zeros(n_out, n_in)
         padded[: layer.out_features, : layer.in_features] = layer.weight.detach()
         bias = _pad_columns(layer.bias.detach()[None], n_out)

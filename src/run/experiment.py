@@ -9,7 +9,6 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
@@ -100,6 +99,8 @@ def _select(
     speed = "train/examples_per_second"
     if speed in best:
         fitted["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
+    import pandas as pd  # not before there is a result
+
     pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
     if len(epochs) > 1:
         part_judged = made.module.judged_part

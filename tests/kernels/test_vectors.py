@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from src.kernels import vectors
-from src.kernels.products import pad
+from src.kernels.products import pad, pad_columns
 from src.kernels.vectors import LANES
 
 Floats = NDArray[np.float32]
@@ -156,3 +156,4 @@ def test_exponentials_of_what_is_below_the_most() -> None:
 
 def test_padding() -> None:
     assert [pad(n, LANES) for n in (0, 1, 8, 9)] == [0, 8, 8, 16]
+    assert [pad_columns(n) for n in (1, 64, 120, 121, 128, 256)] == [8, 64, 120, 136, 136, 264]

@@ -10,7 +10,6 @@ from typing import Literal
 from src.data.interactions import Interactions
 from src.data.sources.checksums import fingerprint, sha256
 from src.data.sources.download import download
-from src.data.sources.text import TextFile
 from src.errors import UserError
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
@@ -110,6 +109,8 @@ class MovieLens:
         """Read every rating in file order. Raises UserError that names the file and line."""
         release, file = RELEASES[self.release], self._file
         member = release.ratings if file.suffix == ".zip" else None
+        from src.data.sources.text import TextFile  # pandas loads only where files are read
+
         return TextFile(file, release.separator, member).read(release.columns).interactions()
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from src.data.sources.checksums import fingerprint, git_blob_id
 from src.data.sources.download import download
 from src.data.sources.negatives import read_negatives
 from src.data.sources.source import ReleasedSplit
-from src.data.sources.table import Table
-from src.data.sources.text import TextFile
 from src.errors import UserError
+
+if TYPE_CHECKING:
+    from src.data.sources.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ class ReleasedNCF:
 
 def _read_ratings(path: Path) -> Table:
     """Read user, item and, where the file has them, rating and timestamp."""
+    from src.data.sources.text import TextFile  # pandas loads only where files are read
+
     file = TextFile(path, "\t")
     fields = ("user", "item", "rating", "timestamp")[: len(file.read_first_row())]
     return file.read({field: position for position, field in enumerate(fields)})

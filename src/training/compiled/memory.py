@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.kernels.products import ROWS, WIDE, pad
+from src.kernels.products import ROWS, WIDE, pad, pad_columns
 from src.kernels.vectors import LANES
 from src.models.pair_network import PairNetwork
 from src.training.compiled.layout import BLOCK, Network, Scratch
@@ -26,11 +26,11 @@ class Parameters:
         size = 0
         for place, layer in enumerate(network.hidden):
             n_out, n_in = layer.weight.shape
-            stride = 2 * pad(n_in // 2, LANES) if place == 0 else pad(n_in, LANES)
+            stride = 2 * pad(n_in // 2, LANES) if place == 0 else pad_columns(n_in)
             self.layouts[layer.weight] = size, (stride, 1)
-            size += pad(n_out, LANES) * stride
+            size += pad_columns(n_out) * stride
             self.layouts[layer.bias] = size, (1,)
-            size += pad(n_out, LANES)
+            size += pad_columns(n_out)
         self.output = size
         n_weights = network.factors + (
             network.hidden[-1].out_features if network.hidden else 2 * network.half
@@ -97,7 +97,7 @@ class Workspace:
         self._arrays: list[np.ndarray] = []
         n_users, n_pairs = pad(BLOCK, ROWS), pad(BLOCK * n_candidates, ROWS)
         stride = pad(network.factors, LANES) + pad(network.half, LANES) + LANES * network.biases
-        widths = [pad(layer.out_features, LANES) for layer in network.hidden]
+        widths = [pad_columns(layer.out_features) for layer in network.hidden]
         first = widths[0] if widths else 0
         self.scratch = Scratch(
             user=self._take(n_users * stride),

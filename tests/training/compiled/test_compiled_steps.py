@@ -27,6 +27,7 @@ MODELS: dict[str, Callable[[], Recommender]] = {
     "gmf of odd width": lambda: GMF(N_USERS, N_ITEMS, factors=5),
     "mlp": lambda: MLP(N_USERS, N_ITEMS, factors=8, num_layers=2),
     "mlp of odd widths": lambda: MLP(N_USERS, N_ITEMS, layers=[6, 11, 5, 3]),
+    "mlp of wide layers": lambda: MLP(N_USERS, N_ITEMS, layers=[16, 128, 8]),
     "mlp without layers": lambda: MLP(N_USERS, N_ITEMS, factors=10, num_layers=0),
     "neumf": lambda: NeuMF(N_USERS, N_ITEMS, factors=8),
     "neumf of odd widths": lambda: NeuMF(N_USERS, N_ITEMS, factors=3, layers=[18, 70, 7]),
