@@ -7,6 +7,7 @@ matrix is an address and a stride, the floats from one row to the next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from src.kernels import tiles
@@ -56,6 +57,7 @@ def _make_multiply(then: int) -> Any:
     return multiply
 
 
+@cache  # two of the tiles may be the same
 def _make_columns(then: int, shape: TileShape) -> Any:
     """Make the product for the columns of one tile."""
     tile, rows = tiles.make_forward_tile(then, shape), shape.rows
@@ -107,6 +109,7 @@ def _make_add_outer(shapes: Sequence[TileShape]) -> Any:
     return add_outer
 
 
+@cache
 def _make_outer_columns(shape: TileShape) -> Any:
     tile, rows = tiles.make_outer_tile(shape), shape.rows
 

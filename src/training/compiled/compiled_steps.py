@@ -28,7 +28,7 @@ KINDS = {
 }
 
 # Rows are updated one by one where a step reads fewer than the table has, divided by this
-DENSE_BELOW = 2
+DENSE_BELOW = 3
 
 
 def serves_loss(loss: object) -> bool:

@@ -58,7 +58,7 @@ def train_batches(
         step = progress[0]
         pack_weights(network, layers)
         loss_of_batch = 0.0
-        n_touched = 0
+        n_touched = np.int64(0)  # not a literal, for which callees would be compiled again
         for first in range(begin, begin + count, BLOCK):
             size = min(BLOCK, begin + count - first)
             n_touched = _gather(
