@@ -69,6 +69,13 @@ AnyBatches = Batches | Sequence[RatingBatch]
 """What Lightning is handed at a time."""
 
 
+def count_examples(batches: AnyBatches) -> int:
+    """Return how many pairs the batches hold."""
+    if isinstance(batches, Batches):
+        return batches.items.numel()
+    return sum(batch.items.numel() for batch in batches)
+
+
 def derive_seed(*keys: int) -> int:
     """Derive one well-mixed 63-bit seed from several small integers."""
     # SeedSequence pads with zeros: without their number, (1, 2) and (1, 2, 0) would be the same

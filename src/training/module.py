@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.config.build import check
-from src.data.stream import AnyBatches, Batch, RatingBatch, derive_seed
+from src.data.stream import AnyBatches, Batch, RatingBatch, count_examples, derive_seed
 from src.errors import UserError
 from src.evaluation.catalogue import lower_is_better
 from src.models import Recommender
@@ -76,7 +76,7 @@ class RecommenderModule(Judge):
         """Step once for each batch; several a call, because a call costs more than a step."""
         assert self.steps is not None
         self.loss_sum += self.steps.take(batches)
-        self.n_examples += sum(batch.items.numel() for batch in batches)
+        self.n_examples += count_examples(batches)
         self.count_steps(len(batches))
 
     def losses_of(self, batch: Batch | RatingBatch) -> tuple[Tensor, Tensor]:
