@@ -29,7 +29,8 @@ LARGE = (
     "data.source.n_items=27000",
     "data.source.n_interactions=20000000",
 )
-FAST = ("experiment=fast",)
+FAST = ("experiment=fast-neumf-8",)
+FAST_32 = ("experiment=fast",)
 WIDE = [512, 256, 128, 64]
 
 
@@ -42,7 +43,8 @@ def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
         "gmf-256": lambda: bench.training("GMF-8", 256, 8, [], target=0.5),
         "neumf64-256": lambda: bench.training("NeuMF-64", 256, 64, WIDE, target=32.0),
         "neumf64-4096": lambda: bench.training("NeuMF-64", 4096, 64, WIDE, target=23.0),
-        "fast": lambda: bench.quickly(FAST),
+        "fast": lambda: bench.quickly("NeuMF-8", FAST, target=20.0),
+        "fast-32": lambda: bench.quickly("more factors", FAST_32, target=25.0),
         "draw": bench.draw,
         "evaluation": bench.evaluation,
         "catalogue": bench.catalogue,

@@ -14,7 +14,7 @@ from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Prepared
 from src.data.sources.synthetic import ACTIVITY_SIGMA, Synthetic
 from src.data.splitting import Split
-from src.data.stream import POSITIVES_PER_CALL, RatingStream, TrainingStream, Whole
+from src.data.stream import CALLS_PER_EPOCH, POSITIVES_PER_CALL, RatingStream, TrainingStream, Whole
 from src.data.unseen import UnseenItems
 
 N_CANDIDATES = 100
@@ -104,7 +104,8 @@ class GeneratedData(InteractionDataModule):
     def steps_per_call(self) -> int:
         """What Lightning is handed at a time."""
         per_batch = max(1, self.options.batch_size // (1 + self.options.negatives))
-        return max(1, POSITIVES_PER_CALL // per_batch)
+        n_steps = -(-len(self.prepared.split.train) // per_batch)
+        return max(1, min(POSITIVES_PER_CALL // per_batch, n_steps // CALLS_PER_EPOCH))
 
     def train_dataloader(self) -> TrainingStream | RatingStream | Whole:
         if self._stream is None:

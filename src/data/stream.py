@@ -19,8 +19,9 @@ POSITIVES_PER_BLOCK = 1 << 16
 
 
 # Lightning's own work costs more than a step on a small batch: it is handed so many positives, or
-# ratings, at a time as take about a hundredth of a second.
+# ratings, at a time as take about a hundredth of a second, and at most a sixteenth of an epoch.
 POSITIVES_PER_CALL = 1 << 13
+CALLS_PER_EPOCH = 16
 
 
 class Batch(NamedTuple):
@@ -103,7 +104,8 @@ class Stream(Generic[AnyBatch]):
         self.rank, self.world_size = rank, world_size
         self.n_interactions = -(-len(users) // world_size)
         # DDP synchronizes gradients once a call
-        self.steps_per_call = max(1, POSITIVES_PER_CALL // per_batch) if world_size == 1 else 1
+        most = min(POSITIVES_PER_CALL // per_batch, self.n_steps // CALLS_PER_EPOCH)
+        self.steps_per_call = max(1, most) if world_size == 1 else 1
         self.epoch = 0
         self._order: tuple[int, Tensor] | None = None
 

@@ -209,7 +209,7 @@ def test_it_needs_only_what_its_requirements_say() -> None:
     used = set(find_imports("benchmarks.gpu", set())) - set(sys.stdlib_module_names)
     assert "torch" in used
     # these come along with torch and Lightning
-    there = {"torch", "pytorch_lightning", "numpy", "tqdm", "filelock"}
+    there = {"torch", "pytorch_lightning", "lightning_fabric", "numpy", "tqdm", "filelock"}
     assert used <= there | {name.replace("-", "_") for name in listed}
 
 

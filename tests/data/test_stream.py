@@ -144,6 +144,7 @@ def test_iterating_gives_the_batches_of_the_epoch_that_was_set() -> None:
 
 def test_lists_are_full_but_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.data.stream.POSITIVES_PER_CALL", 3 * make_stream().per_batch)
+    monkeypatch.setattr("src.data.stream.CALLS_PER_EPOCH", 1)
     stream = make_stream()
     sizes = [len(batches) for batches in stream]
     assert sizes == [3] * (stream.n_steps // 3) + [stream.n_steps % 3] * (stream.n_steps % 3 > 0)
