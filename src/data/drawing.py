@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from src.kernels.bits import find_zero
-from src.kernels.compiling import entry, inner
+from src.kernels.compiling import inner
 from src.kernels.random import mix
 
 # Where a user has not seen one item in so many, its draws are not tried out but counted off
@@ -27,7 +27,7 @@ def draw_below(n, key, threshold):
             return product >> np.uint64(32), key
 
 
-@entry
+@inner
 def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):
     """Draw unseen items of users int64 [P] into drawn int64 [P, k].
 
@@ -51,9 +51,10 @@ def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):
                 if not (word >> (item & np.uint64(63))) & np.uint64(1):
                     break
             drawn[i, place] = item
+    return 0
 
 
-@entry
+@inner
 def draw_by_rank(users, lines, first, stride, n_unseen, seed, drawn):
     """Draw unseen items of users int64 [P] into drawn int64 [P, k], by their order.
 
@@ -76,3 +77,4 @@ def draw_by_rank(users, lines, first, stride, n_unseen, seed, drawn):
                 else:
                     high = middle
             drawn[i, place] = np.int64(point) + low - first[user]
+    return 0

@@ -9,11 +9,15 @@ from torch import Tensor
 
 from src.data.interactions import IntArray, Interactions, encode_distinct_pairs
 from src.kernels.available import is_available
+from src.kernels.entry import Entry
 
 # Every user's unseen items are listed where that takes at most so many entries: 64 or 128 MB; or
 # marked by a bit each, which takes 32 MB.
 LISTED_PAIRS = 1 << 25
 MARKED_PAIRS = 1 << 28
+
+draw_by_bits = Entry("src.data.drawing.draw_by_bits")
+draw_by_rank = Entry("src.data.drawing.draw_by_rank")
 
 
 class UnseenItems:
@@ -92,8 +96,6 @@ class UnseenItems:
         return drawn
 
     def _draw_compiled(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        from src.data.drawing import draw_by_rank
-
         drawn = torch.empty(len(users), k, dtype=torch.long)
         draw_by_rank(
             users.numpy(),
@@ -178,8 +180,6 @@ class UnseenBits:
 
         Every user must have unseen mass.
         """
-        from src.data.drawing import draw_by_bits
-
         drawn = torch.empty(len(users), k, dtype=torch.long)
         draw_by_bits(
             users.numpy(),

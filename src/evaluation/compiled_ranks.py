@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.kernels.compiling import entry
+from src.kernels.compiling import inner
 
 
-@entry
+@inner
 def rank_rows(scores, known, rows, targets, ranks, n_negatives):
     """Rank each target among what its user doesn't know, as `metrics.ranks` does.
 
@@ -24,9 +24,10 @@ def rank_rows(scores, known, rows, targets, ranks, n_negatives):
             ahead += free & (not scores[row, item] < score)
         ranks[place] = 1 + ahead
         n_negatives[place] = unknown
+    return 0
 
 
-@entry
+@inner
 def list_best(scores, left_out, kept, best):
     """Write each user's best items into best int64 [P, k], best first; -1 where there are no more.
 
@@ -50,3 +51,4 @@ def list_best(scores, left_out, kept, best):
                 least = kept[k - 1]
         for place in range(n, k):
             best[row, place] = -1
+    return 0

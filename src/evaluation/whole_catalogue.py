@@ -8,6 +8,10 @@ from torch import Tensor
 from src.data.targets import CatalogueBatch
 from src.evaluation.metrics import ranks
 from src.kernels.available import is_available
+from src.kernels.entry import Entry
+
+rank_rows = Entry("src.evaluation.compiled_ranks.rank_rows")
+list_best = Entry("src.evaluation.compiled_ranks.list_best")
 
 
 def rank_in_catalogue(scores: Tensor, batch: CatalogueBatch) -> tuple[Tensor, Tensor]:
@@ -18,8 +22,6 @@ def rank_in_catalogue(scores: Tensor, batch: CatalogueBatch) -> tuple[Tensor, Te
     if not _is_served(scores):
         masked, every = batch.known[batch.rows], scores[batch.rows]
         return ranks(scores[batch.rows, batch.targets], every, masked), (~masked).sum(1)
-    from src.evaluation.compiled_ranks import rank_rows
-
     found, n_negatives = torch.empty_like(batch.targets), torch.empty_like(batch.targets)
     rank_rows(
         scores.contiguous().numpy(),
@@ -43,8 +45,6 @@ def find_best(scores: Tensor, batch: CatalogueBatch, longest: int) -> Tensor:
     if not _is_served(scores):
         values, items = scores.masked_fill(left_out, -torch.inf).topk(k)
         return items.masked_fill(values == -torch.inf, -1)
-    from src.evaluation.compiled_ranks import list_best
-
     best = torch.empty(len(scores), k, dtype=torch.long)
     list_best(scores.contiguous().numpy(), left_out.numpy(), torch.empty(k).numpy(), best.numpy())
     return best

@@ -10,9 +10,9 @@ from functools import cache
 def is_available() -> bool:
     """Tell whether numba is here and compiles; say so once where it doesn't."""
     try:
-        from src.kernels.compiling import try_out
+        from src.kernels.entry import Entry
 
-        try_out()
+        assert Entry("src.kernels.trial.double")(1) == 2
     except Exception as error:  # whatever keeps numba or LLVM from working here
         reason = str(error).strip().splitlines() or [type(error).__name__]
         print(

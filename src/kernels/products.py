@@ -12,27 +12,10 @@ from typing import Any
 
 from src.kernels import tiles
 from src.kernels.compiling import inner
-from src.kernels.tiles import TILES, TileShape
-from src.kernels.vectors import LANES, copy, read, write
+from src.kernels.machine import LANES, TILES, WIDE, TileShape
+from src.kernels.vectors import copy, read, write
 
-ROWS = 8
-WIDE = TILES[0].vectors * TILES[0].lanes
-"""Columns of the widest tile. What is left of a matrix's columns takes narrower ones."""
 _MIDDLE = TILES[1].vectors * TILES[1].lanes
-
-
-def pad(n: int, to: int) -> int:
-    """Return the next multiple of `to`."""
-    return -(-n // to) * to
-
-
-def pad_columns(n: int) -> int:
-    """Return how many columns to store n in: rows that lie 512 bytes apart would share cache lines.
-
-    With 256 columns of float32, say, every row begins in one of four sets of the nearest cache.
-    """
-    padded = pad(n, LANES)
-    return padded + LANES if padded % 128 == 0 else padded
 
 
 def _make_multiply(then: int) -> Any:

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from src.kernels.llvm import LONG, Builder, Value, fma, load, pointer, relu, splat, store, variable
-
-
-class TileShape(NamedTuple):
-    """How much of a matrix product stays in registers: rows times vectors of so many lanes."""
-
-    rows: int
-    vectors: int
-    lanes: int
-
-
-def choose_tiles() -> tuple[TileShape, TileShape, TileShape]:
-    """Return what fills this machine's registers, widest first: 32 of 16 lanes, or 16 of 8."""
-    if binding.get_host_cpu_features().get("avx512f"):
-        return TileShape(8, 2, 16), TileShape(8, 1, 16), TileShape(8, 1, 8)
-    return TileShape(4, 2, 8), TileShape(8, 1, 8), TileShape(8, 1, 8)
-
-
-TILES = choose_tiles()
-
+from src.kernels.machine import TileShape
 
 # What a tile does with its sums before it stores them
 PLAIN, ADD_RELU, BIAS, BIAS_RELU, WHERE_POSITIVE = range(5)

@@ -32,9 +32,7 @@ from src.kernels.llvm import (
     store,
     variable,
 )
-
-LANES = 8
-"""Floats in a vector."""
+from src.kernels.machine import LANES
 
 Body = Callable[[Builder, list[Value], list[Value]], Any]
 

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from src.kernels.compiling import entry
-from src.kernels.products import ROWS, WIDE, multiply_bias_relu, pack, pad, pad_columns
-from src.kernels.vectors import add_relu, dot
+from src.kernels.entry import Entry
+from src.kernels.machine import ROWS, WIDE, pad, pad_columns
 
 BLOCK = 64
-"""Pairs that go through the layers at a time."""
+"""Pairs that go through the layers at a time, as in score_kernels."""
 
-N_IN, N_OUT, FORWARD, BIAS, OUTPUTS = range(5)
+_add_products = Entry("src.models.score_kernels.add_products")
+_add_tower = Entry("src.models.score_kernels.add_tower")
+_pack_weight = Entry("src.models.score_kernels.pack_weight")
 
 
 def add_products(scores: Tensor, users: Tensor, items: Tensor, chosen: Tensor) -> None:
@@ -61,7 +62,7 @@ def add_tower(
         bias = _pad_columns(layer.bias.detach()[None], n_out)
         memory += [padded, bias]
         forward = take(n_in * n_out)
-        _pack(padded.data_ptr(), n_in, n_out, forward)
+        _pack_weight(padded.data_ptr(), n_in, n_out, forward)
         layers.append((n_in, n_out, forward, bias.data_ptr(), take(pad(BLOCK, ROWS) * n_out)))
         n_in = n_out
     last = _pad_columns(weight.detach()[None], n_in)
@@ -84,40 +85,3 @@ def _pad_columns(matrix: Tensor, width: int) -> Tensor:
     if matrix.shape[1] == width and matrix.is_contiguous():
         return matrix
     return nn.functional.pad(matrix, (0, width - matrix.shape[1])).contiguous()
-
-
-@entry
-def _pack(weight, n_in, n_out, to):
-    pack(weight, 1, n_in, n_in, n_out, to)
-
-
-@entry
-def _add_products(users, items, stride, width, chosen, scores):
-    for p in range(chosen.shape[0]):
-        user = users + 4 * p * width
-        for place in range(chosen.shape[1]):
-            item = items + 4 * chosen[p, place] * stride
-            scores[p, place] += dot(user, item, width)
-
-
-@entry
-def _add_tower(users, items, width, chosen, layers, outputs, weight, scores):
-    n_columns = scores.shape[1]
-    n_layers = len(layers)
-    some = chosen.shape[1] > 0
-    for p in range(scores.shape[0]):
-        user = users + 4 * p * width
-        for first in range(0, n_columns, BLOCK):
-            size = min(BLOCK, n_columns - first)
-            for i in range(size):
-                row = chosen[p, first + i] if some else first + i
-                add_relu(outputs + 4 * i * width, user, items + 4 * row * width, width)
-            inputs, n_features = outputs, width
-            n = (size + ROWS - 1) // ROWS * ROWS
-            for place in range(n_layers):
-                n_in, n_out, to = layers[place, N_IN], layers[place, N_OUT], layers[place, OUTPUTS]
-                forward, bias = layers[place, FORWARD], layers[place, BIAS]
-                multiply_bias_relu(inputs, n_in, n, n_in, forward, n_out, to, n_out, bias, 0)
-                inputs, n_features = to, n_out
-            for i in range(size):
-                scores[p, first + i] += dot(weight, inputs + 4 * i * n_features, n_features)

@@ -41,9 +41,8 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
             _defer_tables(module, optimizer, cast("Stream[Any]", stream))
         written = not module.rated and hasattr(module.loss, "gradient")
         return TorchSteps(module, optimizer, explicit=single and written and module.model.explicit)
-    from src.training.compiled.compiled_steps import CompiledSteps, announce
+    from src.training.compiled.compiled_steps import CompiledSteps
 
-    announce()
     network = module.model.network()
     assert network is not None
     return CompiledSteps(

@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from src.kernels import products
-from src.kernels.products import ROWS, pad
+from src.kernels.machine import ROWS, pad
 from tests.kernels.test_vectors import at, draw
 
 WIDTHS = [8, 16, 24, 32, 40, 56]

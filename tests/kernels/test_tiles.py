@@ -7,7 +7,8 @@ import pytest
 from numba import njit
 
 from src.kernels import tiles
-from src.kernels.tiles import TileShape, make_forward_tile, make_outer_tile
+from src.kernels.machine import TileShape
+from src.kernels.tiles import make_forward_tile, make_outer_tile
 from tests.kernels.test_vectors import at, draw
 
 

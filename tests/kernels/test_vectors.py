@@ -10,8 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from src.kernels import vectors
-from src.kernels.products import pad, pad_columns
-from src.kernels.vectors import LANES
+from src.kernels.machine import LANES, pad, pad_columns
 
 Floats = NDArray[np.float32]
 LENGTHS = [0, 1, 7, 8, 9, 40]

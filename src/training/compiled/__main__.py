@@ -15,7 +15,7 @@ from src.evaluation.whole_catalogue import find_best, rank_in_catalogue
 from src.kernels.available import is_available
 from src.models import NeuMF
 from src.training.adam import Adam
-from src.training.compiled.compiled_steps import CompiledSteps, announce
+from src.training.compiled.compiled_steps import CompiledSteps
 from src.training.compiled.taught_table import TaughtTable
 from src.training.losses import BCE
 
@@ -64,5 +64,4 @@ def _judge(model: NeuMF) -> None:
 if __name__ == "__main__":
     if not is_available():
         sys.exit(0)  # all that is compiled has another way
-    announce()
     compile_all()

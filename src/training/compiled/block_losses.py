@@ -12,8 +12,7 @@ import numpy as np
 
 from src.kernels.compiling import inner
 from src.kernels.vectors import exp_below, read, scale, sigmoid, total, write
-
-BCE, BALANCED_BCE, BPR, SQUARED, HINGE, SOFTMAX = range(6)
+from src.training.compiled.layout import BALANCED_BCE, BCE, BPR, HINGE, SQUARED
 
 
 @inner

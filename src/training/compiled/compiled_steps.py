@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import torch
 
 from src.data.stream import AnyBatches, Batches, derive_seed
-from src.kernels.compiling import is_kept
+from src.kernels.entry import Entry
 from src.models.pair_network import PairNetwork
 from src.training.adam import Adam
-from src.training.compiled import block_losses
+from src.training.compiled import layout
 from src.training.compiled.layout import BLOCK, Task
 from src.training.compiled.memory import Parameters, Workspace
-from src.training.compiled.step import train_batches
 from src.training.compiled.taught_table import TaughtTable, can_defer
 from src.training.losses import BCE, BPR, BalancedBCE, Hinge, SampledSoftmax, Squared
 
+train_batches = Entry(
+    "src.training.compiled.step.train_batches",
+    "compiling the training step for this machine, once: some 20 s",
+)
+
 KINDS = {
-    BCE: block_losses.BCE,
-    BalancedBCE: block_losses.BALANCED_BCE,
-    BPR: block_losses.BPR,
-    Squared: block_losses.SQUARED,
-    Hinge: block_losses.HINGE,
-    SampledSoftmax: block_losses.SOFTMAX,
+    BCE: layout.BCE,
+    BalancedBCE: layout.BALANCED_BCE,
+    BPR: layout.BPR,
+    Squared: layout.SQUARED,
+    Hinge: layout.HINGE,
+    SampledSoftmax: layout.SOFTMAX,
 }
 
 # Rows are updated one by one where a step reads fewer than the table has, divided by this
@@ -44,12 +46,6 @@ def serves_optimizer(optimizer: torch.optim.Optimizer) -> bool:
         given = optimizer.defaults
         return not any(given[k] for k in ("momentum", "dampening", "weight_decay", "maximize"))
     return type(optimizer) is Adam
-
-
-def announce() -> None:
-    """Say so where the step has yet to be compiled: that takes a while, once."""
-    if not is_kept(train_batches):
-        print("compiling the training step for this machine, once: some 20 s", file=sys.stderr)
 
 
 class CompiledSteps:

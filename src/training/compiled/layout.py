@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from src.kernels.compiling import inner
-from src.kernels.products import ROWS
-from src.kernels.vectors import LANES
-
 BLOCK = 32
 """Positives worked on at a time, with their negatives."""
 
@@ -75,17 +71,38 @@ class Scratch(NamedTuple):
     product: int
 
 
-@inner
-def pad_lanes(n):
-    """Return the next multiple of LANES."""
-    return (n + LANES - 1) // LANES * LANES
+# Losses
+BCE, BALANCED_BCE, BPR, SQUARED, HINGE, SOFTMAX = range(6)
+
+# How a table is updated
+ADAM_ROWS, ADAM_DENSE, SGD_ROWS = range(3)
+# Columns of the tables of sums, see deferred.py
+OF_STEP, OF_STEP_EPS, DECAY1, DECAY2, RHO, RHO_EPS = range(6)
 
 
-@inner
-def pad_rows(n):
-    return (n + ROWS - 1) // ROWS * ROWS
+class TaughtRows(NamedTuple):
+    """A table [n_rows, width] with what its optimizer keeps: addresses, and int64 facts."""
+
+    weight: int
+    exp_avg: int
+    exp_avg_sq: int
+    gradient: int
+    """By place in the list of touched rows, or by row where the update is dense."""
+    n_rows: int
+    width: int
+    how: int
+    """ADAM_ROWS, ADAM_DENSE or SGD_ROWS."""
 
 
-@inner
-def row_stride(network):
-    return pad_lanes(network.factors) + pad_lanes(network.half) + LANES * network.biases
+class Rates(NamedTuple):
+    """What an update multiplies with: float64."""
+
+    lr: float
+    beta1: float
+    beta2: float
+    eps: float
+
+
+def next_sweep(step: int) -> int:
+    """Return the step after which all rows are brought up to date again."""
+    return step + 1 + step // 64

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.kernels.products import ROWS, WIDE, pad, pad_columns
-from src.kernels.vectors import LANES
+from src.kernels.machine import LANES, ROWS, WIDE, pad, pad_columns
 from src.models.pair_network import PairNetwork
 from src.training.compiled.layout import BLOCK, Network, Scratch
 

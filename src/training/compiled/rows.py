@@ -18,41 +18,26 @@ the second moment is young: all rows are brought up to date whenever the steps h
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from src.kernels.compiling import inlined, inner
 from src.kernels.vectors import adam, add_scaled, fade, fill, prefetch
+from src.training.compiled import layout
+from src.training.compiled.layout import (
+    ADAM_DENSE,
+    ADAM_ROWS,
+    DECAY1,
+    DECAY2,
+    OF_STEP,
+    OF_STEP_EPS,
+    RHO,
+    RHO_EPS,
+    SGD_ROWS,
+)
 
-# How a table is updated
-ADAM_ROWS, ADAM_DENSE, SGD_ROWS = range(3)
-# Columns of the tables of sums, see deferred.py
-OF_STEP, OF_STEP_EPS, DECAY1, DECAY2, RHO, RHO_EPS = range(6)
 AHEAD = 8
 
-
-class TaughtRows(NamedTuple):
-    """A table [n_rows, width] with what its optimizer keeps: addresses, and int64 facts."""
-
-    weight: int
-    exp_avg: int
-    exp_avg_sq: int
-    gradient: int
-    """By place in the list of touched rows, or by row where the update is dense."""
-    n_rows: int
-    width: int
-    how: int
-    """ADAM_ROWS, ADAM_DENSE or SGD_ROWS."""
-
-
-class Rates(NamedTuple):
-    """What an update multiplies with: float64."""
-
-    lr: float
-    beta1: float
-    beta2: float
-    eps: float
+next_sweep = inner(layout.next_sweep)
 
 
 @inlined
@@ -157,9 +142,3 @@ def scale_step(how, rates, step):
         return np.float32(-rates.lr), np.float32(0)
     root = np.sqrt(1 - rates.beta2**step)
     return np.float32(-rates.lr * root / (1 - rates.beta1**step)), np.float32(rates.eps * root)
-
-
-@inner
-def next_sweep(step):
-    """Return the step after which all rows are brought up to date again."""
-    return step + 1 + step // 64

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.kernels.compiling import entry, inlined, inner
+from src.kernels.compiling import inlined, inner
 from src.kernels.products import add_weighted_rows
 from src.kernels.vectors import (
     LANES,
@@ -34,11 +34,12 @@ from src.kernels.vectors import (
 from src.kernels.vectors import multiply as multiply_vectors
 from src.training.compiled import rows
 from src.training.compiled.block_losses import differentiate
-from src.training.compiled.layout import BLOCK, N_OUT, OUTPUTS, pad_lanes, row_stride
+from src.training.compiled.layout import ADAM_ROWS, BLOCK, N_OUT, OUTPUTS, SGD_ROWS
+from src.training.compiled.padding import pad_lanes, row_stride
 from src.training.compiled.tower import compute_tower, pack_weights, propagate_through_tower
 
 
-@entry
+@inner
 def train_batches(
     users, items, per_batch, loss, dropout_key,
     network, layers, table, task, rates, scratch,
@@ -75,7 +76,7 @@ def train_batches(
         factor, eps = rows.scale_step(table.how, rates, step)
         rows.teach(table, rates, factor, eps, touched, n_touched)
         _teach_parameters(network, table, rates, factor, eps)
-        if table.how == rows.ADAM_ROWS and step >= progress[1]:
+        if table.how == ADAM_ROWS and step >= progress[1]:
             rows.bring_all(table, rates, step, progress[2], up_to_date, sums)
             progress[1] = rows.next_sweep(step)
         loss_sum += loss_of_batch * count * C
@@ -216,7 +217,7 @@ def _scatter(size, C, count, network, table, task, scratch, where):
 @inner
 def _teach_parameters(network, table, rates, factor, eps):
     n = network.n_parameters
-    if table.how == rows.SGD_ROWS:
+    if table.how == SGD_ROWS:
         add_scaled(network.parameters, network.gradients, n, factor)
         fill(network.gradients, n, np.float32(0))
     else:

@@ -9,15 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.kernels.compiling import entry
-from src.kernels.vectors import add, copy
-from src.training.compiled import rows
-from src.training.compiled.rows import ADAM_DENSE, ADAM_ROWS, SGD_ROWS, Rates, TaughtRows
+from src.kernels.entry import Entry
+from src.training.compiled.layout import (
+    ADAM_DENSE,
+    ADAM_ROWS,
+    SGD_ROWS,
+    Rates,
+    TaughtRows,
+    next_sweep,
+)
 
 # The share of its first move that momentum may still make where its sum is cut off
 NEGLIGIBLE = 1e-12
 # Steps for which sums are tabulated; then all rows are brought up to date and it begins anew
 N_SUMS = 1 << 14
+
+bring_all = Entry("src.training.compiled.row_entries.bring_all")
+read_rows = Entry("src.training.compiled.row_entries.read_rows")
+add_gradients = Entry("src.training.compiled.row_entries.add_gradients")
+update_rows = Entry("src.training.compiled.row_entries.update_rows")
 
 
 def can_defer(betas: tuple[float, float]) -> bool:
@@ -68,7 +78,7 @@ class TaughtTable:
     def _begin(self) -> None:
         """Begin the tables of sums at the steps taken."""
         step = int(self.progress[0])
-        self.progress[1:] = rows.next_sweep.py_func(step), step
+        self.progress[1:] = next_sweep(step), step
         if self.table.how == ADAM_ROWS:
             self.sums = tabulate(self.betas, step)
 
@@ -93,9 +103,11 @@ class TaughtTable:
     def read(self, ids: Tensor) -> Tensor:
         """Return the current rows of ids [R], to be taught at the next step: [R, width]."""
         found = torch.empty(len(ids), self.table.width)
-        self._n_touched = read_rows(
+        self._n_touched = int(
+            read_rows(
             ids.numpy(), found.data_ptr(), self.table, self._rates, self.progress,
             self.up_to_date, self.places, self.touched, self._n_touched, self.sums,
+            )
         )  # fmt: skip
         return found
 
@@ -116,47 +128,6 @@ class TaughtTable:
             self.sums,
         )
         self._n_touched = 0
-
-
-@entry
-def bring_all(table, rates, progress, up_to_date, sums):
-    """Make every row true after the steps taken."""
-    rows.bring_all(table, rates, progress[0], progress[2], up_to_date, sums)
-
-
-@entry
-def read_rows(ids, to, table, rates, progress, up_to_date, places, touched, n_touched, sums):
-    """Copy the rows of ids int64 [R] to [R, width], and return how many are touched."""
-    for place in range(len(ids)):
-        row = ids[place]
-        _, n_touched = rows.touch(
-            row, table, rates, progress[0] + 1, progress[2],
-            up_to_date, places, touched, n_touched, sums,
-        )  # fmt: skip
-        width = table.width
-        copy(to + 4 * place * width, table.weight + 4 * row * width, width)
-    return n_touched
-
-
-@entry
-def add_gradients(ids, gradient, table, places):
-    """Add the gradients [R, width] of rows that were read as ids int64 [R]."""
-    width = table.width
-    for place in range(len(ids)):
-        to = table.gradient + 4 * np.int64(places[ids[place]]) * width
-        add(to, gradient + 4 * place * width, width)
-
-
-@entry
-def update_rows(table, rates, progress, up_to_date, touched, n, sums):
-    """Take one step on the touched rows."""
-    progress[0] += 1
-    step = progress[0]
-    factor, eps = rows.scale_step(table.how, rates, step)
-    rows.teach(table, rates, factor, eps, touched, n)
-    if step >= progress[1]:
-        rows.bring_all(table, rates, step, progress[2], up_to_date, sums)
-        progress[1] = rows.next_sweep(step)
 
 
 def tabulate(betas: tuple[float, float], step: int) -> NDArray[np.float64]:

@@ -31,10 +31,8 @@ from src.training.compiled.layout import (
     SLOPES,
     STRIDE,
     WEIGHT,
-    pad_lanes,
-    pad_rows,
-    row_stride,
 )
+from src.training.compiled.padding import pad_lanes, pad_rows, row_stride
 
 
 @inner
