@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from src.kernels.compiling import OPTIONS
+from src.kernels.entry import types_of
 from src.kernels.machine import target_machine
 
 
@@ -61,8 +62,8 @@ def _write_wrapper(function: Any, kinds: Sequence[str]) -> Any:
             module, name = kind.rsplit(".", 1)
             group = scope[name] = getattr(importlib.import_module(module), name)
             fields = []
-            for annotation in group.__annotations__.values():
-                if annotation == "int":
+            for field in types_of(group):
+                if field is int:
                     fields.append(f"i[{n_integers}]")
                     n_integers += 1
                 else:

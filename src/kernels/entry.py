@@ -14,7 +14,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -98,14 +98,15 @@ def pack(arguments: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
         elif isinstance(argument, float):
             floats.append(argument)
         else:
-            for value, annotation in zip(argument, _list_annotations(type(argument)), strict=True):
-                (integers if annotation == "int" else floats).append(value)
+            for value, kind in zip(argument, types_of(type(argument)), strict=True):
+                (integers if kind is int else floats).append(value)
     return np.array(integers, np.int64), np.array(floats, np.float64)
 
 
 @cache
-def _list_annotations(kind: Any) -> list[str]:
-    return list(kind.__annotations__.values())
+def types_of(kind: Any) -> list[type]:
+    """Return int or float for each field of a NamedTuple."""
+    return list(get_type_hints(kind).values())
 
 
 def _build(path: str, kinds: tuple[str, ...], file: Path) -> None:

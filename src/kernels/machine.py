@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 from llvmlite import binding
@@ -46,9 +45,8 @@ def pad_columns(n: int) -> int:
     return padded + LANES if padded % 128 == 0 else padded
 
 
-@cache
 def target_machine() -> Any:
-    """Return what makes and loads code for just this processor."""
+    """Return what makes code for just this processor; an engine that is given one owns it."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.Target.from_default_triple().create_target_machine(
@@ -69,7 +67,8 @@ def describe() -> str:
 
 def load(name: str, content: bytes) -> tuple[Any, int]:
     """Load an object file; return what keeps its code in memory, and the address of a function."""
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())
+    machine = target_machine()
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     engine.add_object_file(binding.ObjectFileRef.from_data(content))
     engine.finalize_object()
     return engine, engine.get_function_address(name)
