@@ -12,7 +12,7 @@ def is_available() -> bool:
     try:
         from src.kernels.entry import Entry
 
-        assert Entry("src.kernels.trial.double")(1) == 2
+        assert Entry("src.kernels.doubling.double")(1) == 2
     except Exception as error:  # whatever keeps numba or LLVM from working here
         reason = str(error).strip().splitlines() or [type(error).__name__]
         print(

@@ -98,7 +98,8 @@ def pack(arguments: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
         elif isinstance(argument, float):
             floats.append(argument)
         else:
-            for value, kind in zip(argument, types_of(type(argument)), strict=True):
+            group: Any = type(argument)
+            for value, kind in zip(argument, types_of(group), strict=True):
                 (integers if kind is int else floats).append(value)
     return np.array(integers, np.int64), np.array(floats, np.float64)
 
