@@ -31,6 +31,13 @@ LARGE = (
 )
 FAST = ("experiment=fast-neumf-8",)
 FAST_32 = ("experiment=fast",)
+SWEEP = (
+    "model=gmf,mlp,neumf",
+    "model.factors=8,16,32,64",
+    "data.batch_size=4096",
+    "optimizer.lr=0.005",
+    "trainer.patience=2",
+)
 WIDE = [512, 256, 128, 64]
 
 
@@ -48,9 +55,11 @@ def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
         "draw": bench.draw,
         "evaluation": bench.evaluation,
         "catalogue": bench.catalogue,
-        "share": bench.share,
+        "overhead": bench.overhead,
         "startup": bench.startup,
+        "two": bench.two,
         "large": lambda: bench.large(LARGE),
+        "sweep": lambda: bench.sweep(SWEEP),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,19 +81,24 @@ class Bench:
     def training(
         self, name: str, batch_size: int, factors: int, layers: list[int], target: float
     ) -> Row:
-        """Seconds of training an epoch of another model, from a part of one."""
+        """Seconds of training an epoch of another model; the other ways', from a part of one."""
         model = "neumf" if layers else "gmf"
         options = (f"data.batch_size={batch_size}", f"model={model}", f"model.factors={factors}")
+
+        def ours() -> float:
+            run = train(self.home, *self.data, "tracking=none", "trainer.max_epochs=2", *options)
+            return run.epochs["train/seconds"].iloc[-1].item()
+
         found = alternate(
             3,
-            lambda: self._by_torch(*options, "compiled=true"),
+            ours,
             torch=lambda: self._by_torch(*options),
             plain=lambda: self._plainly(batch_size, factors, layers),
         )
         return Row(f"training epoch of {name} at batch {batch_size:,}", target, "s", found)
 
     def _by_torch(self, *options: str) -> float:
-        """Train a part of an epoch with the steps taken by torch, unless told otherwise."""
+        """Train a part of an epoch with the steps taken by torch."""
         part = (f"+trainer.more.limit_train_batches={PART}", "trainer.max_epochs=1")
         run = train(self.home, *self.data, "compiled=false", "tracking=none", *part, *options)
         return run.epochs["train/seconds"].item() / PART
@@ -175,11 +181,29 @@ class Bench:
             row("the same, memory above the idle process", 1000.0, "MB", "megabytes"),
         )
 
-    def share(self) -> Row:
-        """Percent that Lightning, callbacks and MLflow add to our own work, at the defaults."""
-        words = ("benchmarks.share", *self.data, "trainer.max_epochs=2")
-        shares = [measured(*words, home=self.home)["share"] for _ in range(3)]
-        return Row("share of Lightning and MLflow in an epoch", 5.0, "%", Measured(shares))
+    def overhead(self) -> Row:
+        """Seconds an epoch that Lightning, callbacks and MLflow add to our own work."""
+        words = ("benchmarks.share", *self.data, "trainer.max_epochs=6", "trainer.patience=null")
+        found = [measured(*words, home=self.home)["overhead"] for _ in range(3)]
+        return Row("Lightning, callbacks and MLflow in an epoch", 0.15, "s", Measured(found))
+
+    def sweep(self, options: tuple[str, ...]) -> Row:
+        """Minutes of a sweep over models and sizes in two processes; once."""
+        words = ("-m", "src.train", "-m", *self.data, *options, "hydra/launcher=joblib")
+        took = seconds(lambda: python(*words, home=self.home))
+        return Row("sweep of 3 models, 4 sizes", 10.0, "min", Measured([took / 60]))
+
+    def two(self) -> Row:
+        """How much more two processes do at the same time than one."""
+        options = (*self.data, "tracking=none", "trainer.max_epochs=4", "trainer.patience=null")
+
+        def rate(n: int) -> float:
+            with ThreadPoolExecutor(n) as pool:
+                runs = list(pool.map(lambda _: train(self.home, *options), range(n)))
+            return sum(1 / run.metrics["fit/seconds"] for run in runs)
+
+        found = [rate(2) / rate(1) for _ in range(3)]
+        return Row("two processes against one", 1.6, "times", Measured(found))
 
     def startup(self) -> tuple[Row, Row]:
         """Seconds until help is shown, and until the first training step."""

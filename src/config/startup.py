@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from src.config.lazy_module import defer
+from src.config.without_dynamo import without_dynamo
 
 
 @contextmanager
@@ -21,7 +22,8 @@ def importing() -> Iterator[None]:
     defer("scipy.signal", hamming=None)
     gc.disable()
     try:
-        yield
+        with without_dynamo():
+            yield
     finally:
         gc.freeze()
         gc.enable()

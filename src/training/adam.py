@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import unwrap
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
+from torch.optim import Optimizer
 
 from src.config.build import check
 from src.models.embedding_table import EmbeddingTable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 Beta = Annotated[float, Ge(0), Lt(1)]
 
 
-class Adam(torch.optim.Optimizer):
+class Adam(Optimizer):
     """The numbers of torch.optim.Adam, with less done for each step.
 
     Parameters take torch's fused kernel, without the bookkeeping around it, which costs more than
@@ -26,6 +28,10 @@ class Adam(torch.optim.Optimizer):
     row by row, which comes to dense Adam's weights without passing over the whole table at every
     step; outside training steps they are true after `flush`.
     """
+
+    # torch wraps these four for its compiler, and loads it for a second when they are called
+    add_param_group = unwrap(Optimizer.add_param_group)
+    zero_grad = unwrap(Optimizer.zero_grad)
 
     def __init__(
         self,
@@ -104,11 +110,11 @@ class Adam(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         self.flush()
-        return super().state_dict()
+        return unwrap(Optimizer.state_dict)(self)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         assert not self._kept, "tables are kept after the state is loaded"
-        super().load_state_dict(state_dict)
+        unwrap(Optimizer.load_state_dict)(self, state_dict)
         self._plans.clear()
 
 

@@ -110,6 +110,8 @@ class CompiledSteps:
             self.where,
             table.sums,
         )
+        # schedulers warn when they move a rate that no step has used yet, and look here
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]
         if "step" in self.group:
             self.group["step"] += len(batches)
         return loss

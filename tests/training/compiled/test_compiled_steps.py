@@ -219,3 +219,13 @@ def test_what_dropout_keeps_is_scaled_and_its_gradient_goes_the_same_way() -> No
     of_bias = model.branches["mlp"].hidden[0].bias.detach() - 1
     assert torch.equal((of_bias != 0), kept[0])
     assert logit == pytest.approx(kept.float().mean().item() * 4 / 3, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_schedule_moves_the_rate_after_steps_without_a_warning() -> None:
+    model = MODELS["gmf"]()
+    steps = compile_steps(model, BCE(), OPTIMIZERS["adam"])
+    schedule = torch.optim.lr_scheduler.StepLR(steps.optimizer, 1, gamma=0.5)
+    steps.take(make_batches())
+    schedule.step()
+    assert steps.group["lr"] == 0.0015
