@@ -32,7 +32,7 @@ class OptimizedModule(metaclass=_CompiledModules):
 
 
 def disable(function: Callable[..., Any], *how: Any, **options: Any) -> Callable[..., Any]:
-    """Stand for torch._dynamo.disable: what is compiled, if anything is, leaves the function out."""
+    """Stand for torch._dynamo.disable: what is compiled, if anything is, leaves this out."""
 
     @cache
     def by(loaded: ModuleType) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ class _StandIn(LazyModule):
 
 @contextmanager
 def without_dynamo() -> Iterator[None]:
-    """Let Lightning be imported without torch._dynamo; whoever asks for more than it still gets it."""
+    """Let Lightning be imported without torch._dynamo, which is there for who asks for more."""
     if NAME in sys.modules:
         yield
         return
