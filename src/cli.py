@@ -81,7 +81,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         line = user_line(error, config_name)
         if line is None:
             raise
-        fail(line)
+        fail(line, error)
 
 
 def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -95,9 +95,9 @@ def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
             if line is None:
                 raise
             if not is_job():
-                fail(line)
+                fail(line, error)
             log.error("%s", line)
-            raise UserError(line) from error
+            raise (type(error) if isinstance(error, UserError) else UserError)(line) from error
 
     return wrapped
 
@@ -129,11 +129,11 @@ def _terminate(*_: object) -> NoReturn:
     sys.exit(TERMINATED)
 
 
-def fail(line: str) -> NoReturn:
-    """End the process with one line on stderr and the status of a user's mistake."""
+def fail(line: str, error: Exception | None = None) -> NoReturn:
+    """End the process with one line on stderr and the error's status, or a user's mistake's."""
     sys.stdout.flush()
     print(f"error: {line}", file=sys.stderr)
-    sys.exit(USER_ERROR)
+    sys.exit(error.status if isinstance(error, UserError) else USER_ERROR)
 
 
 def user_line(error: Exception, config_name: str | None = None) -> str | None:

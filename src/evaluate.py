@@ -20,7 +20,8 @@ def evaluate(cfg: DictConfig) -> None:
     """Score the run's best checkpoint on test, against the run's candidates or others."""
     with importing():
         from src.run.assembly import assemble
-        from src.run.experiment import test, write_metrics
+        from src.run.experiment import test
+        from src.run.finished import write_finished
         from src.run.lookup import BEST, find_run
         from src.run.options import read_options
         from src.run.summary import print_results
@@ -29,7 +30,7 @@ def evaluate(cfg: DictConfig) -> None:
     options = read_options(_change(_read_config(run), cfg.data, cfg.trainer))
     made = assemble(options, folder, weights=run / BEST)
     metrics = test(made, folder, checkpoint=None)
-    write_metrics(folder, metrics)
+    write_finished(folder, metrics)
     print_results(options, metrics, folder, location=None)
 
 

@@ -20,30 +20,45 @@ def train(cfg: DictConfig) -> float:
     """
     # heavy libraries load here, so that --help and tab completion answer at once
     with importing():
-        from src.config.compose import is_job
+        from src.config.compose import given_words, is_job
+        from src.run.resuming import started, take_up
+
+    made, words = cli.output_folder(), given_words()
+    if is_job():
+        return _run_job(cfg, made)
+    folder = made
+    if cfg.resume is not None:
+        cfg, folder = take_up(cfg, words, made)
+    with started(cfg, words, folder, made) as again:
+        return _run_single(cfg, folder, resuming=again)
+
+
+def _run_single(cfg: DictConfig, folder: Path, *, resuming: bool) -> float:
+    with importing():
         from src.run.checks import check_options
         from src.run.pretraining import pretrain
         from src.run.provenance import collect_tags
 
-    folder = cli.output_folder()
-    if is_job():
-        return _run_job(cfg, folder)
     pretrain(cfg, lambda name, stage: _run_stage(name, stage, folder))
     options = check_options(cfg)
     # Lightning and MLflow load only for what can be run
     with importing():
         from src.run import experiment
-    return experiment.run(options, folder, collect_tags(options.plain, folder))
+    tags = collect_tags(options.plain, folder)
+    return experiment.run(options, folder, tags, resuming=resuming)
 
 
 def _run_stage(name: str, stage: DictConfig, folder: Path) -> Path:
-    """Run a pre-training stage in a folder within the run's own."""
+    """Run a pre-training stage in a folder within the run's own, unless it was run before."""
     from src.run import experiment
     from src.run.checks import check_options
+    from src.run.finished import read_finished
     from src.run.provenance import collect_tags
 
     own, options = folder / f"pretrain-{name}", check_options(stage)
-    experiment.run(options, own, {**collect_tags(options.plain, own), "stage": name})
+    if read_finished(own) is None:
+        tags = {**collect_tags(options.plain, own), "stage": name}
+        experiment.run(options, own, tags, resuming=own.exists())
     return own
 
 

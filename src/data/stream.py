@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -107,6 +107,9 @@ class Stream(Generic[AnyBatch]):
         most = min(POSITIVES_PER_CALL // per_batch, self.n_steps // CALLS_PER_EPOCH)
         self.steps_per_call = max(1, most) if world_size == 1 else 1
         self.epoch = 0
+        self._calls = 0
+        self._goes_on = -1, 0
+        """The epoch that was cut off, and how many of its lists of batches were trained on."""
         self._order: tuple[int, Tensor] | None = None
 
     @property
@@ -129,9 +132,20 @@ class Stream(Generic[AnyBatch]):
 
     def __iter__(self) -> Iterator[Sequence[AnyBatch]]:
         # a generator: a resumed Lightning asks for the iterator before it says which epoch it is in
-        for first in range(0, self.n_steps, self.steps_per_call):
+        epoch, done = self._goes_on
+        self._calls = done if epoch == self.epoch else 0
+        for first in range(self._calls * self.steps_per_call, self.n_steps, self.steps_per_call):
             last = min(first + self.steps_per_call, self.n_steps)
             yield self.take(self.epoch, first, last)
+            self._calls += 1
+
+    def state_dict(self) -> dict[str, int]:
+        """Return where the epoch stands: what was yielded last counts when more is asked for."""
+        return {"epoch": self.epoch, "calls": self._calls}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on there when this epoch is iterated."""
+        self._goes_on = state["epoch"], state["calls"]
 
     def take(self, epoch: int, first: int, last: int) -> Any:
         """Return the batches of the steps from `first` to before `last`."""

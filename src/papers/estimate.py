@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 
 from src.config.compose import Plain, plain
 from src.reporting.wording import counted, duration
+from src.run.finished import read_finished
+from src.run.identity import make_key, read_fingerprint
 from src.run.pretraining import take_stages
-from src.sweeping.identity import make_key, read_fingerprint
-from src.sweeping.jobs import read_metrics
 from src.sweeping.plan import Job
 
 # Of many runs there are many files: libyaml reads them ten times faster than Python
@@ -94,7 +94,7 @@ def read_seconds(folders: Iterable[Path]) -> dict[str, list[float]]:
     seconds = defaultdict(list)
     for folder in folders:
         for file in sorted(folder.glob("*/config.yaml")):
-            metrics = read_metrics(file.parent)
+            metrics = read_finished(file.parent)
             if metrics is not None:
                 options = yaml.load(file.read_text(), LOADER)
                 trained = metrics["fit/seconds"] + metrics.get("refit/seconds", 0.0)
@@ -112,7 +112,7 @@ def _list_work(job: Job) -> dict[Path, Plain]:
     for name, stage in take_stages(cfg).items():
         options = plain(stage)
         folder = _find_folder(options, job.folder.parent)
-        if read_metrics(folder) is None:
+        if read_finished(folder) is None:
             work[folder] = options
         cfg.model.pretrained[name] = str(folder)
     return {**work, job.folder: plain(cfg)}

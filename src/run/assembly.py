@@ -15,11 +15,13 @@ from src.models import Fitted, Recommender
 from src.run.lookup import find_checkpoint
 from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options
+from src.training.checkpoint_files import WITHIN
 from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
-from src.training.trainer import make_trainer
+from src.training.trainer import checkpoints_in, make_trainer
+from src.training.within_epoch import SaveWithinEpoch
 
 
 class Run(NamedTuple):
@@ -49,7 +51,7 @@ def assemble(
         options.trainer,
         monitor=options.protocol.monitor,
         logger=logger,
-        callbacks=callbacks,
+        callbacks=[*_save_within_epochs(options, folder), *callbacks],
     )
     data = make_data(options)
     return Run(trainer, _make_module(options, data, weights), data)
@@ -59,8 +61,16 @@ def assemble_refit(options: Options, folder: Path, data: InteractionDataModule, 
     """Make what trains a fresh model on training and validation together, for so many epochs."""
     pl.seed_everything(options.seed, verbose=False)
     merged = data.merged()
-    trainer = make_trainer(folder, options.for_refit(epochs).trainer, monitor=None)
+    saving = _save_within_epochs(options, folder)
+    trainer = make_trainer(
+        folder, options.for_refit(epochs).trainer, monitor=None, callbacks=saving
+    )
     return Run(trainer, _make_module(options, merged), merged)
+
+
+def _save_within_epochs(options: Options, folder: Path) -> list[pl.Callback]:
+    every = options.checkpoint_every
+    return [] if every is None else [SaveWithinEpoch(checkpoints_in(folder) / WITHIN, every)]
 
 
 def make_data(options: Options) -> InteractionDataModule:

@@ -12,18 +12,22 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
+from src.config.durable import replacing, write_text
 from src.evaluation.catalogue import describe_metrics, selected_name
 from src.evaluation.results_files import write_results
+from src.models import Fitted
 from src.reporting.pictures.curves import draw_curves
 from src.run.assembly import Run, assemble, assemble_refit
-from src.run.lookup import BEST, LAST
+from src.run.finished import REFIT, forget_parts, write_finished
+from src.run.lookup import BEST
 from src.run.options import Options
+from src.run.provenance import check_data
 from src.run.recording import RecordKeeping, recording
+from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
 from src.tracking import Tracker
-from src.training.checkpoints import read_epoch
-from src.training.module import RecommenderModule
-from src.training.trainer import find_history
+from src.training.checkpoint_files import find_start, read_epoch, share
+from src.training.trainer import checkpoints_in, find_history
 
 
 def run(
@@ -42,33 +46,44 @@ def run(
     for a mistake that only the data or the store show.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(options.plain, folder / "config.yaml")
+    with replacing(folder / "config.yaml") as part:
+        OmegaConf.save(options.plain, part)
     with recording(options, folder, tags, testing=testing, resuming=resuming) as tracker:
         keeping = [RecordKeeping(tracker), *callbacks]
         made = assemble(options, folder, logger=tracker.logger, callbacks=keeping)
         _write_provenance(folder, tags, made, tracker)
-        seconds = _fit(made, _find_last(made, options, folder) if resuming else None)
+        selection = read_selection(folder) if resuming else None
+        if selection is None:
+            seconds = _fit(made, folder, resuming=resuming)
         # what follows imports too, which is not safe beside an import that is under way
         tracker.wait()
-        metrics, judged = _select(made, options, folder, seconds)
+        if selection is None:
+            selection = _select(made, options, folder, seconds)
+        metrics = dict(selection.metrics)
         if options.protocol.refit:
-            made = _refit(options, folder, made, metrics)
+            write_selection(folder, selection)
+            made = _refit(options, folder, made, metrics, resuming=resuming)
         if testing:
             metrics |= test(made, folder, folder / BEST)
-        write_metrics(folder, metrics)
-        log_final(tracker, metrics, by_epoch=judged)
+        write_finished(folder, metrics)
+        forget_parts(folder)
+        log_final(tracker, metrics, by_epoch=selection.by_epoch)
     print_results(options, metrics, folder, tracker.location)
     return metrics[options.protocol.monitor]
 
 
 def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
-    """Keep what the run comes from, the data's fingerprint included, in its folder and record."""
+    """Keep what the run comes from, the data's fingerprint included, in its folder and record.
+
+    Raises UserError for a run that goes on, but with other data.
+    """
     known = {**tags, "data_fingerprint": made.data.prepared.fingerprint}
+    check_data(folder, known["data_fingerprint"])
     own = describe_metrics(made.module.metrics)
     if own:
         known["metrics"] = json.dumps(own)
     tracker.set_tags(known)
-    (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
+    write_text(folder / "provenance.json", json.dumps(known, indent=2) + "\n")
 
 
 def log_final(tracker: Tracker, metrics: Mapping[str, float], by_epoch: Container[str]) -> None:
@@ -79,10 +94,8 @@ def log_final(tracker: Tracker, metrics: Mapping[str, float], by_epoch: Containe
     tracker.log_metrics({selected_name(k) if k in by_epoch else k: v for k, v in metrics.items()})
 
 
-def _select(
-    made: Run, options: Options, folder: Path, seconds: float
-) -> tuple[dict[str, float], list[str]]:
-    """Return what is known of the fit, and which metrics the selected epoch was judged by.
+def _select(made: Run, options: Options, folder: Path, seconds: float) -> Selection:
+    """Return what is known of the fit, and of the selected epoch.
 
     Every epoch is kept in `folder`, before testing takes back the best checkpoint with all that it
     remembers. `seconds`: what the fit took.
@@ -105,34 +118,35 @@ def _select(
     if len(epochs) > 1:
         part_judged = made.module.judged_part
         draw_curves(folder / "curves.png", options.title, epochs, selected, part_judged)
-    return judged | fitted | {"fit/seconds": seconds}, list(judged)
+    return Selection(judged | fitted | {"fit/seconds": seconds}, list(judged))
 
 
-def _refit(options: Options, folder: Path, made: Run, metrics: dict[str, float]) -> Run:
-    """Train a fresh model with validation in training, for as many epochs; adds its seconds."""
-    epochs = int(metrics["fit/best_epoch"])
+def _refit(
+    options: Options, folder: Path, made: Run, metrics: dict[str, float], *, resuming: bool
+) -> Run:
+    """Train a fresh model with validation in training, for as many epochs; adds its seconds.
+
+    It takes the place of the best epoch's.
+    """
+    epochs, own = int(metrics["fit/best_epoch"]), folder / REFIT
     print(f"fitting again with validation as part of training: {epochs} epochs")
-    again = assemble_refit(options, folder, made.data, epochs)
-    metrics["refit/seconds"] = _fit(again)
+    again = assemble_refit(options, own, made.data, epochs)
+    metrics["refit/seconds"] = _fit(again, own, resuming=resuming)
+    share(own / BEST, folder / BEST)
     return again
 
 
-def _find_last(made: Run, options: Options, folder: Path) -> Path | None:
-    """Return where training was cut off in `folder`; None to begin anew.
+def _fit(made: Run, folder: Path, *, resuming: bool) -> float:
+    """Train, or go on from where training was cut off; return the seconds it took altogether.
 
-    What is fitted to the whole training part begins anew: that is quick, and its random numbers
-    don't follow from the epoch's number alone. So does what is trained twice.
+    What is fitted in one piece begins anew.
     """
-    last = folder / LAST
-    continues = isinstance(made.module, RecommenderModule) and not options.protocol.refit
-    return last if continues and last.exists() else None
-
-
-def _fit(made: Run, continuing: Path | None = None) -> float:
-    """Train, from the checkpoint `continuing` on; return the seconds it took altogether."""
+    model = made.module.model
+    resumable = not isinstance(model, Fitted) or model.iterative
+    start = find_start(checkpoints_in(folder)) if resuming and resumable else None
     started = time.perf_counter()
     with _passing_on_interrupts():
-        made.trainer.fit(made.module, datamodule=made.data, ckpt_path=continuing)
+        made.trainer.fit(made.module, datamodule=made.data, ckpt_path=start)
     return time.perf_counter() - started + find_history(made.trainer).seconds_before
 
 
@@ -156,10 +170,3 @@ def test(made: Run, folder: Path, checkpoint: Path | None) -> dict[str, float]:
         made.trainer.test(module, datamodule=data, ckpt_path=checkpoint, verbose=False)
     write_results(folder, data.prepared.part("test"), module.rankings, module.ks)
     return module.tested
-
-
-def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
-    """Write metrics.json, whole or not at all: it tells that the run is finished."""
-    unfinished = folder / ".metrics.json"
-    unfinished.write_text(json.dumps(metrics, indent=2) + "\n")
-    unfinished.replace(folder / "metrics.json")

@@ -14,6 +14,7 @@ from src.config.compose import Plain
 from src.data.data_options import DataOptions
 from src.errors import UserError
 from src.evaluation.catalogue import Metric, choose_metrics
+from src.training.checkpoint_interval import Every, read_every
 from src.training.trainer_options import TrainerOptions
 
 
@@ -76,6 +77,8 @@ class Options:
     gradient_clip: float | None
     compiled: bool
     """Whether steps are taken by compiled code where it serves."""
+    checkpoint_every: Every | None
+    """How often a checkpoint is written within an epoch."""
 
     @property
     def title(self) -> str:
@@ -110,6 +113,7 @@ def read_options(plain: Plain) -> Options:
         l2=whole["l2"],
         gradient_clip=whole["gradient_clip"],
         compiled=whole["compiled"],
+        checkpoint_every=read_every(plain.get("checkpoint_every")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from src.config.compose import Plain, given_words, is_job
 from src.config.paths import CONF
+from src.errors import UserError
 from src.run.code_identity import code_version
 
 CODE = CONF.parent
+FILE = "provenance.json"
 
 
 def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
@@ -38,6 +41,16 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
         if options["sweep"]["parent"] is not None:
             tags["mlflow.parentRunId"] = options["sweep"]["parent"]
     return tags
+
+
+def check_data(folder: Path, fingerprint: str) -> None:
+    """Raise UserError when the run in `folder`, which goes on, was begun with other data."""
+    try:
+        before = json.loads((folder / FILE).read_text())["data_fingerprint"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return
+    if before != fingerprint:
+        raise UserError(f"{folder}: the data have changed since this run began: start anew")
 
 
 def _without_sweep(overrides: Sequence[str]) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -19,9 +17,10 @@ from src.config.compose import Plain, given_words, plain
 from src.errors import UserError
 from src.run import experiment
 from src.run.checks import check_options
+from src.run.finished import forget, read_finished
+from src.run.identity import make_key, read_fingerprint
 from src.run.pretraining import pretrain
 from src.run.provenance import collect_tags
-from src.sweeping.identity import make_key, read_fingerprint
 from src.tracking import open_tracker
 
 # What makes a run a child in a sweep's record, which a pre-training stage is not
@@ -32,12 +31,6 @@ def name_run(model: str, swept: Mapping[str, str]) -> str:
     """Return what tells a job from the others of its sweep: "gmf factors=8 seed=0"."""
     own = {option: value for option, value in swept.items() if option != "model"}
     return " ".join([model, *(f"{re.split('[./]', o)[-1]}={value}" for o, value in own.items())])
-
-
-def read_metrics(folder: Path) -> dict[str, float] | None:
-    """Return what the job in `folder` came to; None while it is not finished."""
-    file = folder / "metrics.json"
-    return json.loads(file.read_text()) if file.exists() else None
 
 
 def run(cfg: DictConfig, folder: Path, quiet: bool = False) -> float:
@@ -62,9 +55,8 @@ def run(cfg: DictConfig, folder: Path, quiet: bool = False) -> float:
 def _find_selected(cfg: DictConfig, folder: Path) -> float | None:
     """Return what selected the epoch of a job that is finished and need not be run again."""
     if cfg.sweep.rerun:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        (folder / "metrics.json").unlink(missing_ok=True)
-    metrics = read_metrics(folder)
+        forget(folder)
+    metrics = read_finished(folder)
     return None if metrics is None else metrics[cfg.protocol.monitor]
 
 
@@ -99,7 +91,7 @@ def _run_stage(name: str, stage: DictConfig, jobs: Path) -> Path:
     options = check_options(stage)
     folder = jobs / make_key(options.plain, read_fingerprint(options.plain))
     with _alone_in(folder):
-        if read_metrics(folder) is None:
+        if read_finished(folder) is None:
             known = collect_tags(options.plain, folder).items()
             about = {k: v for k, v in known if k not in OF_A_SWEEP}
             experiment.run(options, folder, {**about, "stage": name}, resuming=True)
@@ -149,5 +141,5 @@ def record(options: Plain, folder: Path, tags: Mapping[str, str]) -> None:
             for epoch in history.to_dict("records"):
                 values = {str(name): value for name, value in epoch.items() if name != "epoch"}
                 tracker.log_metrics(values, int(epoch["epoch"]))
-        experiment.log_final(tracker, read_metrics(folder) or {}, by_epoch)
+        experiment.log_final(tracker, read_finished(folder) or {}, by_epoch)
         tracker.log_files(folder, leave_out=("checkpoints",))

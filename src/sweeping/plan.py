@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 
 from src.config.compose import Plain
 from src.errors import UserError
-from src.sweeping.identity import make_key, read_fingerprint
-from src.sweeping.jobs import read_metrics
+from src.run.finished import read_finished
+from src.run.identity import make_key, read_fingerprint
 
 NAME = re.compile(r"[\w.+-]+")
 LONGEST_NAME = 80
@@ -35,7 +35,7 @@ class Job:
     @property
     def metrics(self) -> dict[str, float] | None:
         """The metrics of the finished job; None while it is not finished."""
-        return read_metrics(self.folder)
+        return read_finished(self.folder)
 
     @property
     def wanted(self) -> bool:

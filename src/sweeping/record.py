@@ -167,14 +167,14 @@ class SweepRecord:
         print(f"report   {page}")
 
     def raise_failures(self) -> None:
-        """Raise the bug that a job failed with; otherwise UserError for the jobs that failed."""
+        """Raise the bug that a job failed with; otherwise what the first failed with, for all."""
         if not self.errors:
             return
         for error in self.errors.values():
             if not isinstance(error, UserError):
                 raise error
         n, first = len(self.errors), next(iter(self.errors.values()))
-        raise UserError(
+        raise type(first)(
             f"{n} of {len(self.jobs)} jobs failed, the first with: {first}; "
             "the same command tries them again"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import unwrap
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from src.config.build import check
+from src.errors import UserError
 from src.models.embedding_table import EmbeddingTable
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Adam(Optimizer):
         self._tables: list[EmbeddingTable] = []
         self._kept: list[TaughtTable] = []
         self._plans: list[_Plan] = []
+        self.saves_rows_as_they_are = False
+        """Whether `state_dict` leaves rows behind, for `restore_rows` to go on from there."""
 
     def defer(self, table: EmbeddingTable) -> None:
         """Keep the table's rows from now on, unless momentum lasts too long for that; on a CPU."""
@@ -108,8 +111,23 @@ class Adam(Optimizer):
             state["exp_avg_sq"] = torch.zeros_like(param)
         return state
 
+    def save_rows(self) -> list[dict[str, Any]]:
+        """Return where all that is kept stands."""
+        return [rows.save() for rows in self._kept]
+
+    def restore_rows(self, saved: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from where `save_rows` was called. Raises UserError if other tables are kept."""
+        if len(saved) != len(self._kept):
+            raise UserError(
+                "the checkpoint was written within an epoch whose steps were taken in another way "
+                "(compiled=true or false): remove it to go on from the epoch before"
+            )
+        for rows, state in zip(self._kept, saved, strict=True):
+            rows.restore(state)
+
     def state_dict(self) -> dict[str, Any]:
-        self.flush()
+        if not self.saves_rows_as_they_are:
+            self.flush()
         return unwrap(Optimizer.state_dict)(self)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -25,8 +25,15 @@ class EpochHistory(Callback):
         """For each epoch its number, loss, learning rate, judged metrics, seconds and speed."""
         self.seconds_before = 0.0
         """What the epochs took that were trained before the run was cut off."""
-        self._started = 0.0
+        self._started: float | None = None
+        """When the epoch under way began; None between epochs."""
+        self._elapsed = 0.0
+        """What an epoch had taken that was cut off."""
         self._trained = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._elapsed:
+            self._started = time.perf_counter() - self._elapsed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._started = time.perf_counter()
@@ -42,6 +49,7 @@ class EpochHistory(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Judge)
+        assert self._started is not None
         if self._trained < self._started:  # nothing was judged
             self._stop_clock(module)
         seconds = self._trained - self._started
@@ -51,16 +59,19 @@ class EpochHistory(Callback):
             "eval/seconds": time.perf_counter() - self._trained,
         }
         module.log_dict(epoch)
+        self._started = None
         self.epochs.append({"epoch": trainer.current_epoch, **epoch, **module.judged})
         if trainer.is_global_zero:
             _print_above_bar(trainer, _describe_epoch(self.epochs[-1], trainer.max_epochs, module))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epochs": self.epochs}
+        elapsed = 0.0 if self._started is None else time.perf_counter() - self._started
+        return {"epochs": self.epochs, "elapsed": elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.epochs = state_dict["epochs"]
-        self.seconds_before = sum(e["train/seconds"] + e["eval/seconds"] for e in self.epochs)
+        self.epochs, self._elapsed = state_dict["epochs"], state_dict["elapsed"]
+        judged = sum(e["train/seconds"] + e["eval/seconds"] for e in self.epochs)
+        self.seconds_before = judged + self._elapsed
 
 
 class Patience(EarlyStopping):

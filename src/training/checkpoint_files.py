@@ -1,17 +1,35 @@
-"""How best.ckpt and last.ckpt are written: whole or not at all, and those of one epoch once."""
+"""The checkpoints of a run: written whole or not at all, those of one epoch once, and checked."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
+from src.config.durable import replacing
+from src.errors import UserError
+
 BEST, LAST = "best.ckpt", "last.ckpt"
+WITHIN = "unfinished.ckpt"
+"""Written within an epoch, and only good for going on from there."""
+
+# All that is raised where the parts of a zip file contradict each other
+DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,  # an unknown way of packing
+    RuntimeError,  # or one that wants a password
+    ValueError,
+    OSError,
+)
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -38,11 +56,19 @@ class CheckpointFiles(TorchCheckpointIO):
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.name == LAST and at == self._best:
             share(self.folder / BEST, file)
-            return
-        with replacing(file) as part:
-            torch.save(checkpoint, part)
+        else:
+            with replacing(file) as part:
+                torch.save(checkpoint, part)
         if file.name == BEST:
             self._best = at
+        elif file.name == LAST:
+            # what was written within the epoch that is over now
+            (self.folder / WITHIN).unlink(missing_ok=True)
+
+    def load_checkpoint(self, path: str | Path, *how: Any, **options: Any) -> dict[str, Any]:
+        """Load a checkpoint. Raises UserError for one that is damaged."""
+        check_whole(Path(path))
+        return super().load_checkpoint(path, *how, **options)
 
 
 def share(file: Path, other: Path) -> None:
@@ -54,14 +80,48 @@ def share(file: Path, other: Path) -> None:
             shutil.copyfile(file, part)
 
 
-@contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Give a name to write to; what is written takes the place of `file` at the end, at once."""
-    part = file.with_name(f".{file.name}.part")
-    # left by a process that was killed, perhaps as another name of a checkpoint
-    part.unlink(missing_ok=True)
+def is_whole(file: Path) -> bool:
+    """Tell whether a checkpoint is as it was written, by the checksums that torch puts in it."""
     try:
-        yield part
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+        with zipfile.ZipFile(file) as content:
+            return content.testzip() is None
+    except DAMAGES:
+        return False
+
+
+def check_whole(file: Path) -> None:
+    """Raise UserError for a file that is not a checkpoint as it was written."""
+    if not file.exists():
+        raise UserError(f"no checkpoint at {file}")
+    if not is_whole(file):
+        raise UserError(f"{file} is damaged, or no checkpoint of this project")
+
+
+def read_epoch(checkpoint: Path) -> int:
+    """Return the epoch, from 0, after which the checkpoint was written, or within which."""
+    # mapped, so that only what is read comes from the disk
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"])
+
+
+def find_start(folder: Path) -> Path | None:
+    """Return the checkpoint in `folder` to go on from, the latest that serves; None to begin anew.
+
+    Damaged ones are named in one line. Those that don't serve are removed.
+    """
+    whole = [name for name in (WITHIN, LAST, BEST) if _keep_whole(folder / name)]
+    # after the first epoch, the weights to be tested may be in best.ckpt alone
+    if BEST in whole or (WITHIN in whole and read_epoch(folder / WITHIN) == 0):
+        return folder / whole[0]
+    for name in whole:
+        (folder / name).unlink()
+    return None
+
+
+def _keep_whole(file: Path) -> bool:
+    if not file.exists():
+        return False
+    if is_whole(file):
+        return True
+    print(f"{file} is damaged: it is left out", flush=True)
+    file.unlink()
+    return False

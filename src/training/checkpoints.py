@@ -12,6 +12,7 @@ import torch
 from src.config.build import Component, is_kind
 from src.errors import UserError
 from src.models import Recommender
+from src.training.checkpoint_files import check_whole
 
 # Entries of a model's configuration that are no options of it
 ASIDE = ("name", "pretrained")
@@ -37,28 +38,21 @@ def split_model_options(chosen: Component) -> tuple[Component, dict[str, Any]]:
     return Component(chosen.group, chosen.target, own), start
 
 
-def read_epoch(checkpoint: Path) -> int:
-    """Return the epoch, from 0, after which the checkpoint was written."""
-    # mapped, so that only what is read comes from the disk
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"])
-
-
 def load_model(
     checkpoint: str | Path, n_users: int | None = None, n_items: int | None = None
 ) -> Recommender:
     """Return the trained model of a checkpoint, in evaluation mode, on the CPU.
 
     `n_users`, `n_items`: of the data that it is meant for, where there are any. Raises UserError
-    when the file is not one of our checkpoints or was trained on other data.
+    when the file is damaged, not one of our checkpoints or was trained on other data.
     """
+    check_whole(Path(checkpoint))
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         facts = content["hyper_parameters"]
         weights = {
             name.removeprefix("model."): value for name, value in content["state_dict"].items()
         }
-    except FileNotFoundError as error:
-        raise UserError(f"no checkpoint at {checkpoint}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
         raise UserError(f"{checkpoint} is not a checkpoint of this project") from error
     sizes = facts["n_users"], facts["n_items"]

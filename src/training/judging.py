@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
@@ -10,12 +11,13 @@ import pytorch_lightning as pl
 import torch
 from annotated_types import Ge
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
 
 from src.config.build import check
 from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.data.targets import CandidateBatch, CatalogueBatch, Targets
-from src.errors import UserError
+from src.errors import DivergedError, UserError
 from src.evaluation.catalogue import METRICS, Metric, check_cutoffs, check_monitor, part_of
 from src.evaluation.ranking import Ranking, Scale
 from src.models import Recommender
@@ -28,6 +30,8 @@ class Judge(pl.LightningModule):
     """Whether it learns to predict ratings."""
     whole = False
     """Whether it learns from the training part in one piece, instead of batches."""
+    what_to_try = "try more regularization"
+    """Where numbers get out of hand."""
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class Judge(pl.LightningModule):
         """The test metrics, after testing."""
         self.rankings: list[Ranking] = []
         """What was scored last: one for each loader."""
+        self._generator: Tensor | None = None
+        """The state of torch's generator at the checkpoint that training goes on from."""
         self._observed: Interactions | None = None
         """The training part that the model learns from."""
         self._passed_best = False
@@ -126,9 +132,18 @@ class Judge(pl.LightningModule):
         if most is not None and 0 <= most <= done:
             raise UserError(f"this trainer has trained its {most} epochs already: make another")
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of torch's generator, which a run that goes on draws from."""
+        checkpoint["generator"] = torch.get_rng_state()
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note that these weights were asked for."""
         self.model.trained, self._passed_best = True, False
+        self._generator = checkpoint.get("generator")
+
+    def on_train_start(self) -> None:
+        if self._generator is not None:
+            torch.set_rng_state(self._generator)
 
     def on_train_end(self) -> None:
         self.model.trained = True
@@ -157,8 +172,21 @@ class Judge(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         if self.trainer.state.fn != TrainerFn.FITTING:
             self._check_weights()
+        else:
+            self._check_numbers()
         targets = cast("Targets", self.trainer.val_dataloaders)
         self.rankings = [Ranking(targets, self.device, self.scale, metrics=self.metrics)]
+
+    def _check_numbers(self) -> None:
+        """Raise DivergedError when a weight is no number: whatever it scores would rank last."""
+        state = [t.values() if _is_sparse(t) else t for t in self.model.state_dict().values()]
+        # a sum has no copy of a large table beside it, and one answer comes from the device
+        sums = [t.sum().double() for t in state if t.is_floating_point()]
+        if sums and not torch.stack(sums).isfinite().all():
+            raise DivergedError(
+                f"epoch {self.trainer.current_epoch + 1}: weights are no numbers any more; "
+                f"{self.what_to_try}"
+            )
 
     def on_test_epoch_start(self) -> None:
         self._check_weights()
@@ -188,6 +216,12 @@ class Judge(pl.LightningModule):
             for name, value in measured.items()
             if name.split("@")[0] in kept
         }
+        wrong = [name for name, value in self.judged.items() if not math.isfinite(value)]
+        if wrong:
+            raise DivergedError(
+                f"epoch {self.trainer.current_epoch + 1}: {wrong[0]} is {self.judged[wrong[0]]}; "
+                f"{self.what_to_try}"
+            )
         self.log_dict(self.judged)
 
     def on_test_epoch_end(self) -> None:
@@ -200,6 +234,10 @@ class Judge(pl.LightningModule):
             found |= ranking.estimate(self.ks)
             found["seconds"] = ranking.seconds
             self.tested |= {f"{prefix}/{name}": value for name, value in found.items()}
+
+
+def _is_sparse(tensor: Tensor) -> bool:
+    return tensor.layout != torch.strided
 
 
 def _is_same(one: Interactions, other: Interactions) -> bool:

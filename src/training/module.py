@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -12,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.config.build import check
 from src.data.stream import AnyBatches, Batch, RatingBatch, count_examples, derive_seed
-from src.errors import UserError
+from src.errors import DivergedError, UserError
 from src.evaluation.catalogue import lower_is_better
 from src.models import Recommender
 from src.models.fitted import Fitted
@@ -28,6 +31,8 @@ Factory = partial[Any]
 
 class RecommenderModule(Judge):
     """Trains a Recommender on batches, by gradients."""
+
+    what_to_try = "try a smaller optimizer.lr, or gradient_clip=1"
 
     def __init__(
         self,
@@ -61,9 +66,18 @@ class RecommenderModule(Judge):
         self.steps: Steps | None = None
         self.loss_sum = torch.zeros(())
         self.n_examples = 0
+        self._within_epoch = False
+        self._goes_on: dict[str, Any] | None = None
 
     def on_train_start(self) -> None:
+        super().on_train_start()
         self.steps = choose_steps(self, self._optimizer)
+        if self._goes_on is not None:
+            self.loss_sum = self._goes_on["loss_sum"].to(self.device)
+            self.n_examples = self._goes_on["n_examples"]
+            if isinstance(self._optimizer, Adam):
+                self._optimizer.restore_rows(self._goes_on["rows"])
+            self._goes_on = None
 
     def on_train_epoch_start(self) -> None:
         # Dropout draws from torch's own generator, which checkpoints don't hold: tying it to the
@@ -76,8 +90,23 @@ class RecommenderModule(Judge):
         """Step once for each batch; several a call, because a call costs more than a step."""
         assert self.steps is not None
         self.loss_sum += self.steps.take(batches)
+        if self.device.type == "cpu":  # another device is asked once an epoch
+            self._check_loss()
         self.n_examples += count_examples(batches)
         self.count_steps(len(batches))
+
+    def _check_loss(self) -> None:
+        """Raise DivergedError when the loss is no number."""
+        if not math.isfinite(self.running_loss()):
+            trainer = self.trainer
+            raise DivergedError(
+                f"the loss is {self.running_loss()} in epoch {trainer.current_epoch + 1}, by step "
+                f"{trainer.global_step}, with a rate of {self._rate:g}; {self.what_to_try}"
+            )
+
+    @property
+    def _rate(self) -> float:
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def losses_of(self, batch: Batch | RatingBatch) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch, and what the optimizer minimizes: with L2."""
@@ -101,14 +130,42 @@ class RecommenderModule(Judge):
         return {
             "train/loss": self.running_loss(),
             "train/examples_per_second": examples / seconds,
-            "train/lr": self.trainer.optimizers[0].param_groups[0]["lr"],
+            "train/lr": self._rate,
         }
 
     def on_validation_start(self) -> None:
+        self._check_loss()
         self._flush()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._flush()
+        super().on_save_checkpoint(checkpoint)
+        optimizer = self._optimizer
+        if not self._within_epoch:
+            self._flush()
+            return
+        rows = optimizer.save_rows() if isinstance(optimizer, Adam) else []
+        so_far = {"loss_sum": self.loss_sum, "n_examples": self.n_examples, "rows": rows}
+        checkpoint["within_epoch"] = so_far
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self._goes_on = checkpoint.get("within_epoch")
+
+    @contextmanager
+    def saving_within_epoch(self) -> Iterator[None]:
+        """Let checkpoints have all that an epoch under way needs for going on to the same bits.
+
+        Rows stay as they are: to bring them up to date now would round differently than later.
+        """
+        optimizer, self._within_epoch = self._optimizer, True
+        if isinstance(optimizer, Adam):
+            optimizer.saves_rows_as_they_are = True
+        try:
+            yield
+        finally:
+            self._within_epoch = False
+            if isinstance(optimizer, Adam):
+                optimizer.saves_rows_as_they_are = False
 
     def on_fit_end(self) -> None:
         """Let go of the tables that an optimizer kept: read from Python, weights are true again."""

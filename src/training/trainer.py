@@ -57,7 +57,7 @@ def make_trainer(
     torch.set_float32_matmul_precision(options.matmul)
     _quieten()
     on_terminal = sys.stdout.isatty()
-    checkpoints = (Path(folder).expanduser() / "checkpoints").resolve()
+    checkpoints = checkpoints_in(folder)
     every = [EpochHistory(), *_keep_checkpoints(checkpoints, monitor), *own, *callbacks]
     if monitor and options.patience is not None:
         every.append(Patience(monitor, mode=_mode_of(monitor), patience=options.patience))
@@ -86,6 +86,11 @@ def make_trainer(
         if not options.more:
             raise
         raise UserError(f"trainer.more: {error}") from error
+
+
+def checkpoints_in(folder: str | Path) -> Path:
+    """Return where the checkpoints of a run lie."""
+    return (Path(folder).expanduser() / "checkpoints").resolve()
 
 
 def build_callbacks(options: TrainerOptions) -> list[pl.Callback]:

@@ -10,7 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from src.config.compose import compose
-from src.sweeping.identity import RECORDING
+from src.run.identity import RECORDING
 
 
 def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> None:

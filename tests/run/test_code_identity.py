@@ -12,7 +12,7 @@ import pytest
 
 from src.run import code_identity
 from src.run.code_identity import code_version, own_code_version
-from src.sweeping.identity import digest_code, make_key
+from src.run.identity import digest_code, make_key
 
 MODEL = '''"""A model."""
 

@@ -10,8 +10,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.errors import UserError
-from src.sweeping import identity, plan
-from src.sweeping.identity import make_key
+from src.run import identity
+from src.run.identity import make_key
+from src.sweeping import plan
 from src.sweeping.plan import list_swept, name_sweep
 
 OPTIONS: dict[str, Any] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,6 +101,22 @@ class TaughtTable:
         if self.table.how == ADAM_ROWS and self.progress[0] > self.progress[2]:
             bring_all(self.table, self._rates, self.progress, self.up_to_date, self.sums)
             self._begin()
+
+    def save(self) -> dict[str, Any]:
+        """Return what `restore` needs beside the weights and averages, some rows not yet true."""
+        return {
+            "progress": torch.from_numpy(self.progress.copy()),
+            "up_to_date": torch.from_numpy(self.up_to_date.copy()),
+            "lr": self._lr,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from where weights, averages and `saved` were saved, to the same numbers."""
+        self.progress[:] = saved["progress"].numpy()
+        self.up_to_date[:] = saved["up_to_date"].numpy()
+        self._lr = saved["lr"]
+        if self.table.how == ADAM_ROWS:
+            self.sums = tabulate(self.betas, int(self.progress[2]))
 
     def read(self, ids: Tensor) -> Tensor:
         """Return the current rows of ids [R], to be taught at the next step: [R, width]."""

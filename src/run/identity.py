@@ -12,8 +12,8 @@ from src.run.code_identity import code_version, own_code_version
 from src.run.options import read_options
 
 KEY_LENGTH = 16
-# Groups of options that say how runs are recorded, and change none
-RECORDING = ("tracking", "sweep")
+# Options that say how runs are recorded and kept, and change none
+RECORDING = ("tracking", "sweep", "resume", "checkpoint_every")
 
 
 def read_fingerprint(options: Plain) -> str | None:

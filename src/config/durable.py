@@ -1,0 +1,51 @@
+"""Files that are there whole or not at all, whenever the process or the machine stops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give a name to write to; what is written takes the place of `file` at the end, at once.
+
+    It lies beside `file`: between two disks a rename would be a copy.
+    """
+    part = file.with_name(f".{file.name}.part")
+    # left by a process that was killed, perhaps as another name of a checkpoint
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        flush_to_disk(part)
+        part.replace(file)
+        flush_to_disk(file.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(file) as part:
+        part.write_text(text)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Return when the disk has what was written to a file, or a folder's list of names."""
+    if path.is_dir() and os.name != "posix":
+        return  # such folders can't be opened
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_files(folder: Path) -> None:
+    """Return when the disk has all files right below a folder, and their names."""
+    for path in folder.iterdir():
+        if path.is_file():
+            flush_to_disk(path)
+    flush_to_disk(folder)
