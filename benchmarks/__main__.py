@@ -1,22 +1,22 @@
 """`make bench`: measures every row, prints the table, writes docs/performance.md and its picture.
 
-`python -m benchmarks ROW ...` measures some rows only and prints them.
+`python -m benchmarks ROW ...` measures some rows again, in the table that is kept of the others.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.assembled import found_here
+from benchmarks.kept import Kept, describe, read_kept, write_kept
 from benchmarks.report import draw, table, write
 from benchmarks.rows import Bench, Row
 from src.config.paths import OUTPUTS
@@ -38,6 +38,7 @@ SWEEP = (
     "optimizer.lr=0.005",
     "trainer.patience=2",
 )
+KEPT = OUTPUTS / "bench.json"
 WIDE = [512, 256, 128, 64]
 
 
@@ -64,11 +65,11 @@ def rows_of(bench: Bench) -> dict[str, Callable[[], Row | tuple[Row, ...]]]:
 
 
 def main(names: list[str]) -> None:
-    """Measures the named rows, or all and records them."""
+    """Measures the named rows, or all; each is kept when it is measured, and the table written."""
     logging.disable(logging.INFO)
     warnings.filterwarnings("ignore")
     console = Console()
-    rows: list[Row] = []
+    kept = read_kept(KEPT)
     with tempfile.TemporaryDirectory() as home:
         bench = Bench(found_here("ncf-ml-1m"), Path(home))
         known = rows_of(bench)
@@ -77,15 +78,13 @@ def main(names: list[str]) -> None:
         for name in names or known:
             with console.status(f"measuring {name}"):
                 found = known[name]()
-            new = list(found) if isinstance(found, tuple) else [found]
-            rows += new
-            console.print(table(new))
-    if not names:
-        OUTPUTS.mkdir(parents=True, exist_ok=True)
-        record = {"commit": git_commit(), "rows": [asdict(row) for row in rows]}
-        (OUTPUTS / "bench.json").write_text(json.dumps(record, indent=2))
-        write(rows, "bench")
-        draw(rows)
+            rows = list(found) if isinstance(found, tuple) else [found]
+            console.print(table(rows))
+            kept[name] = Kept(git_commit()[:7], date.today().isoformat(), rows)
+            write_kept(KEPT, kept)
+    ordered = [kept[name] for name in known if name in kept]
+    write([row for one in ordered for row in one.rows], "bench", describe(ordered))
+    draw([row for one in ordered for row in one.rows])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from benchmarks.rows import Row
 from src.papers.markdown import fill_mark
-from src.run.provenance import git_commit, machine
+from src.run.provenance import machine
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -59,12 +58,12 @@ def table(rows: list[Row]) -> Table:
     return shown
 
 
-def write(rows: list[Row], name: str) -> None:
-    """Puts the table between the two marks of that name in docs/performance.md."""
+def write(rows: list[Row], name: str, measured: str) -> None:
+    """Puts the table, below when it was `measured`, between the marks of that name in the docs."""
     others = others_of(rows)
     columns = headings(others)
     lines = [
-        f"Measured on {date.today().isoformat()} at commit {git_commit()[:7]}: {machine()}.",
+        f"Measured {measured}: {machine()}.",
         "",
         f"| {' | '.join(columns)} |",
         f"|{'---|' * len(columns)}",

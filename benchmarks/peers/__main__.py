@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -66,7 +67,7 @@ def main() -> None:
             )
             rows.append(Row(f"training epoch at batch {batch_size:,}", None, "s", measured))
     Console().print(table(rows))
-    write(rows, "peers")
+    write(rows, "peers", f"on {date.today().isoformat()} at commit {git_commit()[:7]}")
     found = {row.what: {**row.measured.others, "here": row.measured.ours} for row in rows}
     (OUTPUTS / "peers.json").write_text(
         json.dumps({"commit": git_commit(), "machine": machine(), **found}, indent=2)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
+from benchmarks.kept import Kept, describe, read_kept, write_kept
 from benchmarks.measure import Measured, alternate
 from benchmarks.rows import Row
 
@@ -43,11 +44,26 @@ def test_the_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.Mo
     page = tmp_path / "performance.md"
     page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
     for _ in range(2):  # a second time, over the first
-        report.write([ROW], "bench")
+        report.write([ROW], "bench", "on 2026-01-02 at commit abc")
         text = page.read_text()
+        assert "\nMeasured on 2026-01-02 at commit abc: " in text
         assert text.startswith("before\n")
         assert text.endswith("after\n")
         assert "old" not in text
         assert text.count("| an epoch | 20 s | 12 s |") == 1
     report.draw([ROW])
     assert (tmp_path / "performance.png").stat().st_size > 1000
+
+
+def test_rows_are_kept_one_by_one(tmp_path: Path) -> None:
+    file = tmp_path / "outputs" / "bench.json"
+    assert read_kept(file) == {}
+    kept = {
+        "epoch": Kept("abc", "2026-01-02", [ROW]),
+        "draw": Kept("def", "2026-01-03", [ROW, ROW]),
+    }
+    write_kept(file, kept)
+    assert read_kept(file) == kept
+    assert describe([kept["epoch"]]) == "on 2026-01-02 at commit abc"
+    both = "from 2026-01-02 to 2026-01-03 at commits abc, def"
+    assert describe(list(kept.values())) == both
