@@ -173,13 +173,11 @@ def compare(found: dict[str, Any], expected: dict[str, Any]) -> str | None:
     if set(found) != set(expected):
         return f"runs {sorted(found)} instead of {sorted(expected)}"
     for name, value in expected.items():
-        if found[name] != value:
-            part = (
-                next((k for k in value if found[name][k] != value[k]), "")
-                if name != "record"
-                else ""
-            )
-            return f"{name} {part} differs"
+        if found[name] == value:
+            continue
+        if name == "record":
+            return f"the record is {found[name]} instead of {value}"[:2000]
+        return f"{name}: {next(k for k in value if found[name][k] != value[k])} differ"
     return None
 
 
@@ -241,9 +239,7 @@ def try_all(name: str, faults: Sequence[str], step: int, first: int = 1) -> list
     """Try every step-th point of a command with each of the faults."""
     with tempfile.TemporaryDirectory() as folder:
         template, home = Path(folder, "template"), Path(folder, "home")
-        warm_up = Command(
-            ("data=synthetic", *SMALL[1:], "model=gmf", "tracking.experiment=other"), template
-        )
+        warm_up = Command((*SMALL, "model=gmf", "tracking.experiment=other"), template)
         template.mkdir()
         warm_up.count()  # makes store and prepared data, which have tests of their own
         shutil.rmtree(template / "outputs" / "runs")
