@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+Check = Callable[[], None]
+_check: ContextVar[Check | None] = ContextVar("check", default=None)
+
+
+@contextmanager
+def guarded_by(check: Check) -> Iterator[None]:
+    """Call `check` before each file takes its place; what it raises leaves the file as it was."""
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
 
 
 @contextmanager
@@ -20,6 +34,9 @@ def replacing(file: Path) -> Iterator[Path]:
     try:
         yield part
         flush_to_disk(part)
+        check = _check.get()
+        if check is not None:
+            check()
         part.replace(file)
         flush_to_disk(file.parent)
     finally:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from src.config.compose import compose, plain
@@ -17,6 +16,7 @@ from src.config.durable import write_text
 from src.errors import UserError
 from src.run.finished import read_finished
 from src.run.identity import make_key
+from src.run.lease import holding, is_held
 
 STARTED = "started.json"
 AUTO = "auto"
@@ -54,12 +54,7 @@ def started(cfg: DictConfig, words: Sequence[str], folder: Path, made: Path) -> 
     `made`: the folder that was made for this command; when it is another, its log goes to `folder`
     too and it is removed. When the run is cut off, the command that goes on is printed.
     """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(f"{folder}: another process is at this run") from error
-    with lock:
+    with holding(folder, wait=False):
         again = (folder / STARTED).exists()
         if not again:
             about = {"key": _key_of(cfg), "words": _without_resume(words)}
@@ -81,18 +76,9 @@ def _find_latest(runs: Path, key: str) -> Path | None:
     """Return the folder of the latest run of this key that is cut off."""
     for file in sorted(runs.glob(f"*/{STARTED}"), key=lambda it: it.stat().st_mtime, reverse=True):
         folder = file.parent
-        if _read_key(folder) == key and read_finished(folder) is None and _is_left(folder):
+        if _read_key(folder) == key and read_finished(folder) is None and not is_held(folder):
             return folder
     return None
-
-
-def _is_left(folder: Path) -> bool:
-    """Tell whether no process is at the run."""
-    try:
-        with FileLock(folder / ".lock").acquire(timeout=0):
-            return True
-    except Timeout:
-        return False
 
 
 def _key_of(cfg: DictConfig) -> str:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from src.config.compose import Plain, given_words, plain
@@ -19,6 +18,7 @@ from src.run import experiment
 from src.run.checks import check_options
 from src.run.finished import forget, read_finished
 from src.run.identity import make_key, read_fingerprint
+from src.run.lease import holding
 from src.run.pretraining import pretrain
 from src.run.provenance import collect_tags
 from src.tracking import open_tracker
@@ -41,7 +41,7 @@ def run(cfg: DictConfig, folder: Path, quiet: bool = False) -> float:
     goes to output.txt in `folder`, and one line tells when it is done.
     """
     tags = collect_tags(plain(cfg), folder)
-    with _alone_in(folder):
+    with holding(folder, wait=True):
         selected = _find_selected(cfg, folder)
         if selected is not None:
             return selected
@@ -90,7 +90,7 @@ def _run_stage(name: str, stage: DictConfig, jobs: Path) -> Path:
     """Run a pre-training stage as a job of its own, which other jobs and sweeps share."""
     options = check_options(stage)
     folder = jobs / make_key(options.plain, read_fingerprint(options.plain))
-    with _alone_in(folder):
+    with holding(folder, wait=True):
         if read_finished(folder) is None:
             known = collect_tags(options.plain, folder).items()
             about = {k: v for k, v in known if k not in OF_A_SWEEP}
@@ -114,20 +114,6 @@ def _output_to(file: Path) -> Iterator[None]:
         finally:
             for handler in console:
                 handler.setStream(sys.__stdout__)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        held = lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that is at {folder}", flush=True)
-        held = lock.acquire()
-    with held:
-        yield
 
 
 def record(options: Plain, folder: Path, tags: Mapping[str, str]) -> None:
