@@ -68,6 +68,7 @@ def test_everything_lies_in_the_folder(trained: TrainedHome) -> None:
     folder = trained.run.folder
     assert folder.parent == trained.home / "outputs" / "runs"
     assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == {
+        "SHA256SUMS",
         "checkpoints",
         "config.yaml",
         "curves.png",
@@ -76,6 +77,7 @@ def test_everything_lies_in_the_folder(trained: TrainedHome) -> None:
         "per_user.parquet",
         "provenance.json",
         "ranks.parquet",
+        "started.json",
         "train.log",
     }
     checkpoints = {path.name for path in (folder / "checkpoints").iterdir()}

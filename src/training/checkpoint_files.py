@@ -19,6 +19,9 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 WITHIN = "unfinished.ckpt"
 """Written within an epoch, and only good for going on from there."""
 
+ZIP = b"PK"
+"""How the files begin that torch writes."""
+
 # All that is raised where the parts of a zip file contradict each other
 DAMAGES = (
     zipfile.BadZipFile,
@@ -93,8 +96,11 @@ def check_whole(file: Path) -> None:
     """Raise UserError for a file that is not a checkpoint as it was written."""
     if not file.exists():
         raise UserError(f"no checkpoint at {file}")
+    with file.open("rb") as content:
+        if content.read(len(ZIP)) != ZIP:
+            raise UserError(f"{file} is not a checkpoint of this project")
     if not is_whole(file):
-        raise UserError(f"{file} is damaged, or no checkpoint of this project")
+        raise UserError(f"{file} is damaged: its checksums differ")
 
 
 def read_epoch(checkpoint: Path) -> int:

@@ -34,7 +34,7 @@ def test_neumf_beats_popularity_and_popularity_beats_chance(tmp_path: Path) -> N
     module = RecommenderModule(NeuMF(1000, 500), BCE(), partial(torch.optim.Adam, lr=5e-3))
     trainer = make_trainer(tmp_path, TrainerOptions(accelerator="cpu", max_epochs=3))
     trainer.fit(module, data)
-    trainer.test(module, data, verbose=False)
+    trainer.test(module, data, ckpt_path="best", verbose=False)
     popularity = popularity_hr(data)
     assert popularity > 0.3  # chance is .1
     assert module.tested["test/hr@10"] > popularity + 0.15
