@@ -18,7 +18,7 @@ from src.tracking.journal import Journal
 from src.tracking.store import check_server, first_line, store_errors
 
 
-class Outcome(NamedTuple):
+class Recovered(NamedTuple):
     """What came of sending a record."""
 
     word: str
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
         return self.word == "left"
 
 
-def recover(journals: Iterable[Journal] | None = None) -> Iterator[tuple[Journal, Outcome]]:
+def recover(journals: Iterable[Journal] | None = None) -> Iterator[tuple[Journal, Recovered]]:
     """Close and send records whose processes are gone, by default all; yield what came of each.
 
     Those of processes that run are left alone, and those of other machines. A store that can't be
@@ -41,11 +41,11 @@ def recover(journals: Iterable[Journal] | None = None) -> Iterator[tuple[Journal
     for journal in unsent.list_unsent() if journals is None else journals:
         header = journal.header
         if header is None:
-            yield journal, Outcome("left", "its record is damaged")
+            yield journal, Recovered("left", "its record is damaged")
             continue
         place = f"{header['experiment']} of {header['uri']}"
         if header["uri"] in unreachable:
-            yield journal, Outcome("left", unreachable[header["uri"]])
+            yield journal, Recovered("left", unreachable[header["uri"]])
         elif not close(journal):
             yield journal, _describe_process(journal)
         else:
@@ -53,19 +53,19 @@ def recover(journals: Iterable[Journal] | None = None) -> Iterator[tuple[Journal
                 check_server(header["uri"])
                 Delivery(journal).send()
             except Timeout:
-                yield journal, Outcome("running", "another process is sending it")
+                yield journal, Recovered("running", "another process is sending it")
             except store_errors() as error:
                 unreachable[header["uri"]] = f"{header['uri']}: {first_line(error)}"
-                yield journal, Outcome("left", unreachable[header["uri"]])
+                yield journal, Recovered("left", unreachable[header["uri"]])
             else:
-                yield journal, Outcome("sent", place)
+                yield journal, Recovered("sent", place)
 
 
-def _describe_process(journal: Journal) -> Outcome:
+def _describe_process(journal: Journal) -> Recovered:
     """Say why a record is left alone that has no end yet."""
     if journal.host == socket.gethostname():
-        return Outcome("running", "its process will send it")
-    return Outcome("elsewhere", f"was run on {journal.host}, where python -m src.sync closes it")
+        return Recovered("running", "its process will send it")
+    return Recovered("elsewhere", f"was run on {journal.host}, where python -m src.sync closes it")
 
 
 def close(journal: Journal) -> bool:
@@ -87,7 +87,7 @@ def close(journal: Journal) -> bool:
 
 
 def _write_end(journal: Journal) -> None:
-    """Complete the record from the run's folder."""
+    """Write the end of a record, by what lies in the run's folder."""
     entries = list(journal.read())
     results = _read_results(journal.folder / "metrics.json", since=entries[0].at)
     if results is not None:

@@ -66,8 +66,9 @@ class BackgroundTracker(Tracker):
         self._delivery = Delivery(self._journal, live=True)
         self._recovery: Iterator[object] = iter(recovery() if recovery else ())
         self._recovers_first = not beside
-        self._loaded, self._opened = Event(), Event()
-        self._news, self._ending = Event(), Event()
+        self._loaded, self._tried = Event(), Event()
+        self._opened = False
+        self._news, self._ending, self._left = Event(), Event(), Event()
         self._failure: BaseException | None = None
         self._trouble: Exception | None = None
         self._delivered = False
@@ -86,14 +87,14 @@ class BackgroundTracker(Tracker):
             raise self._failure
 
     def wait(self) -> None:
-        """Wait until MLflow is imported and the record is open.
+        """Wait until MLflow is imported and the store was asked for the record.
 
         For a server that does not answer no longer than FIRST_ANSWER seconds.
         """
         self._write_metrics()
         self.begin()
         self._loaded.wait()
-        self._opened.wait(None if embedded(self.uri) else FIRST_ANSWER)
+        self._tried.wait(None if embedded(self.uri) else FIRST_ANSWER)
         self.keep_up()
 
     @property
@@ -146,6 +147,7 @@ class BackgroundTracker(Tracker):
         try:
             self._wait_until_sent()
         finally:
+            self._left.set()
             self._journal.close()
         if self._failure is not None:
             if isinstance(self._failure, UserError):
@@ -161,7 +163,7 @@ class BackgroundTracker(Tracker):
             )
 
     def discard(self) -> None:
-        """Forget a record that no store took."""
+        """Give up a record that no store took."""
         unsent.remove(self._journal)
         self._journal.close()
 
@@ -225,6 +227,8 @@ class BackgroundTracker(Tracker):
                 if self._trouble is None:
                     pause = 0.0
                     self._wait_for_news()
+                elif self._left.is_set():
+                    return  # whatever starts next sends it
                 elif self._ending.is_set():
                     time.sleep(SHORTEST_PAUSE)
                 else:
@@ -235,7 +239,7 @@ class BackgroundTracker(Tracker):
             self._failure = error
         finally:
             self._loaded.set()
-            self._opened.set()
+            self._tried.set()
 
     def _send_once(self) -> bool:
         """Send what there is; True when the record has ended and the store has all of it."""
@@ -252,14 +256,15 @@ class BackgroundTracker(Tracker):
             self._bear(error)
             return False
         self._trouble = None
-        self._opened.set()
+        self._opened = True
+        self._tried.set()
         return ended
 
     def _bear(self, error: Exception) -> None:
-        """Go on without the store for a while; one that can't be used from the start is told."""
+        """Keep on without the store for a while; one that can't be used from the start is told."""
         server = embedded(self.uri) is None
         refused = is_refusal(error) and self._required
-        if not self._opened.is_set() and (refused or not server):
+        if not self._opened and (refused or not server):
             self._failure = unusable(self.uri, error)
             return
         if self._trouble is None:
@@ -270,6 +275,7 @@ class BackgroundTracker(Tracker):
                 self._journal.folder,
             )
         self._trouble = error
+        self._tried.set()
 
     def _wait_for_news(self) -> None:
         """Wait for entries; recover other records meanwhile, one after the other."""

@@ -40,10 +40,10 @@ def check_database(uri: str) -> None:
 
 @contextmanager
 def creating(uri: str) -> Iterator[None]:
-    """Have the embedded database at `uri` made, and hold a lock while an experiment is made in it.
+    """Make the embedded database at `uri`, and hold a lock while an experiment is made in it.
 
-    Two processes that do so at once would corrupt it. It is made beside its place and renamed: one
-    that was left half made, by a process that was killed or a full disk, is replaced.
+    Two processes that do so at once would corrupt it. A new one is made beside its place and
+    renamed: one that was left half made, by a process that was killed or a full disk, is replaced.
     """
     database = embedded(uri)
     if database is None:

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from src.tracking import unsent
-from src.tracking.journal import PREFIX, Entry, Journal
+from src.tracking.journal import PREFIX, Journal, JournalEntry
 from src.tracking.mlflow import MLflowTracker
 from src.tracking.store import first_line, is_refusal, store_errors
 from src.tracking.tracker import PARENT
@@ -41,7 +41,7 @@ class Sent:
 
 
 @dataclass
-class Batch:
+class EntryBatch:
     """Entries in a row that are sent together."""
 
     params: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Batch:
     points: list[tuple[str, float, int, int]] = field(default_factory=list)
     end: int = 0
 
-    def add(self, entry: Entry, known: Callable[[str, int], bool]) -> None:
+    def add(self, entry: JournalEntry, known: Callable[[str, int], bool]) -> None:
         """Take an entry in; `known` tells whether the store has a metric at a step."""
         self.end, content = entry.end, entry.content
         if entry.kind == "params":
@@ -104,7 +104,7 @@ class Delivery:
 
     def _send_entries(self, record: MLflowTracker) -> bool:
         """Send all entries that are left; True when the last one is the record's end."""
-        batch, last = Batch(), None
+        batch, last = EntryBatch(), None
         for entry in self.journal.read(self._sent.offset):
             last = entry.kind
             if entry.kind in ("params", "tags", "metrics", "epoch"):
@@ -148,7 +148,7 @@ class Delivery:
             self.progress += 1
         return record
 
-    def _send_batch(self, record: MLflowTracker, batch: Batch) -> Batch:
+    def _send_batch(self, record: MLflowTracker, batch: EntryBatch) -> EntryBatch:
         """Send entries together, and return a batch for the next ones."""
         if batch.end == 0:
             return batch
@@ -162,17 +162,17 @@ class Delivery:
             if content:
                 self._try(method, content)
         self._advance(batch.end)
-        return Batch()
+        return EntryBatch()
 
-    def _carry_out(self, record: MLflowTracker, entry: Entry) -> None:
-        """Do what an entry asks for that is no mere data."""
+    def _carry_out(self, record: MLflowTracker, entry: JournalEntry) -> None:
+        """Execute what an entry asks for that is no mere data."""
         content = entry.content
         if entry.kind == "begin":
             if self._sent.begun or self._sent.adopted:
                 self._try(record.resume)
             self._sent.begun = True
         elif entry.kind == "files":
-            for file in _list_files(self.journal.folder, content["leave_out"]):
+            for file in list_files(self.journal.folder, content["leave_out"]):
                 self._send_file(record, file)
         elif entry.kind == "view":
             self._try(record.save_view, View(**content["view"]))
@@ -206,7 +206,7 @@ class Delivery:
         return found[0] if found else None
 
     def _delete_twins(self, record: MLflowTracker) -> None:
-        """Delete further runs, which were made by requests that seemed to have failed."""
+        """Remove further runs, which were made by requests that seemed to have failed."""
         for other in record.find({"record": self.journal.name}):
             if other != record.run_id:
                 record.client.delete_run(other)
@@ -256,7 +256,7 @@ def _is_reference(tag: str, value: Any) -> bool:
     return tag == PARENT and str(value).startswith(PREFIX)
 
 
-def _list_files(folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
+def list_files(folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
     """Yield the folder's files, but not those of runs within it, nor what is to be left out."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in leave_out:

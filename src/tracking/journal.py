@@ -21,7 +21,7 @@ PREFIX = "rec-"
 """Begins a record's own id, which no run id of MLflow's begins with."""
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A line of a journal."""
 
     kind: str
@@ -102,7 +102,7 @@ class Journal:
             raise
 
     def flush(self) -> None:
-        """Have the disk itself keep what was appended; any thread may call it."""
+        """Wait until the disk itself keeps what was appended; any thread may call it."""
         with self._closing:
             if self._descriptor is not None:
                 os.fsync(self._descriptor)
@@ -115,7 +115,7 @@ class Journal:
                 self._descriptor = None
         self._lock.release()
 
-    def read(self, start: int = 0) -> Iterator[Entry]:
+    def read(self, start: int = 0) -> Iterator[JournalEntry]:
         """Yield the entries from the byte `start` on; a line that is cut off is none yet."""
         if not self.file.exists():
             return
@@ -127,7 +127,7 @@ class Journal:
                 start += len(line)
                 entry = _parse(line)
                 if entry is not None:
-                    yield Entry(entry.pop("kind"), entry.pop("at"), entry, start)
+                    yield JournalEntry(entry.pop("kind"), entry.pop("at"), entry, start)
 
     @property
     def header(self) -> dict[str, Any] | None:

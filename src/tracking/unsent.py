@@ -24,7 +24,7 @@ def add(journal: Journal) -> None:
 
 
 def remove(journal: Journal) -> None:
-    """Forget the journal of a record that has ended and is sent."""
+    """Remove the journal of a record that has ended and is sent."""
     (_place() / journal.name).unlink(missing_ok=True)
 
 
