@@ -227,13 +227,11 @@ class BackgroundTracker(Tracker):
                 if self._trouble is None:
                     pause = 0.0
                     self._wait_for_news()
-                elif self._left.is_set():
-                    return  # whatever starts next sends it
-                elif self._ending.is_set():
-                    time.sleep(SHORTEST_PAUSE)
-                else:
+                elif not self._ending.is_set():
                     pause = min(LONGEST_PAUSE, 2 * pause or SHORTEST_PAUSE)
                     self._ending.wait(pause)
+                elif self._left.wait(SHORTEST_PAUSE):
+                    return  # whatever starts next sends it
             self._delivered = True
         except BaseException as error:  # raised by `keep_up`, in the main thread
             self._failure = error

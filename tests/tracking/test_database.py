@@ -35,6 +35,9 @@ MLflowTracker(sys.argv[1], "e", "r").finish("FINISHED")
 """
 
 
+SLOW = [pytest.param(statement, marks=pytest.mark.slow) for statement in (3, 400)]
+
+
 def tables(database: Path) -> set[str]:
     with closing(sqlite3.connect(database)) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -47,10 +50,7 @@ def record(uri: str) -> str:
     return tracker.run_id
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [pytest.param(3, marks=pytest.mark.slow), 100, pytest.param(400, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("statement", [100, *SLOW])
 def test_killed_while_it_is_made(statement: int, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     command = [sys.executable, "-c", DYING, uri, str(statement)]
