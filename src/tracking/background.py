@@ -110,9 +110,9 @@ class BackgroundTracker(Tracker):
     @property
     def location(self) -> str | None:
         record = self._delivery.record
-        if record is not None and self._delivered:
-            return record.location
-        return f"{self._journal.folder / self._journal.file.parent.name}, not yet in {self.uri}"
+        if record is None or (self._ending.is_set() and not self._delivered):
+            return f"{self._journal.file.parent}, not yet in {self.uri}"
+        return record.location
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         self._write("params", params=params)
