@@ -48,8 +48,8 @@ class Services:
 
     def start(self) -> None:
         """Start both, the database made at the first time. Raises UserError if that fails."""
-        if find_spec("psycopg2") is None:
-            raise UserError("MLflow needs psycopg2 for PostgreSQL: pip install psycopg2-binary")
+        if find_spec("psycopg") is None:
+            raise UserError("MLflow needs psycopg for PostgreSQL: pip install 'psycopg[binary]'")
         for port in (self.port, self.database_port):
             _check_free(port)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Services:
         listening = ["-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories="]
         port = str(self.database_port)
         self._launch("postgres", [_find("postgres"), "-D", str(data), "-p", port, *listening])
-        store = f"postgresql://{USER}:{password}@{HOST}:{self.database_port}/postgres"
+        store = f"postgresql+psycopg://{USER}:{password}@{HOST}:{self.database_port}/postgres"
         self._wait_for(store)
         command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
         command += ["--port", str(self.port), "--workers", str(self.workers)]
