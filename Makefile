@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard clean
+.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -36,6 +36,9 @@ test: .venv/ready  ## the tests
 test-slow: .venv/ready  ## the tests that take longer, too
 	$(PY) -m pytest -m "" -n 2 --dist loadfile
 
+test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
+	$(PY) -m pytest -m services
+
 bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md
 	$(PY) -m benchmarks $(ROWS)
 
@@ -67,6 +70,9 @@ format: .venv/ready  ## let ruff format the code
 
 dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000
 	$(PY) -m src.dashboard
+
+services: .venv/ready  ## MLflow's server on PostgreSQL, for many runs at once, until Ctrl-C: docs/cluster.md
+	$(PY) -m src.tracking.services $(ARGS)
 
 clean:  ## remove the virtual environment and caches, but no results
 	rm -rf .venv .venv-recbole .venv-cornac .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

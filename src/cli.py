@@ -124,6 +124,11 @@ def shares_terminal() -> bool:
     return not HydraConfig.get().launcher._target_.endswith(".BasicLauncher")
 
 
+def is_worker() -> bool:
+    """Tell whether this is one of the processes that a sweep keeps for its jobs."""
+    return HydraConfig.get().launcher._target_.endswith(".JoblibLauncher")
+
+
 def _terminate(*_: object) -> NoReturn:
     # Lightning's own handler would let the process end with status 0
     sys.exit(TERMINATED)

@@ -20,6 +20,7 @@ def report(cfg: DictConfig) -> None:
         from src.reporting.comparison.comparison_page import write_report
         from src.reporting.comparison.run_choice import check_choice, choose_runs, name_file
         from src.reporting.output_file import output_file
+        from src.run.recovery import recover
         from src.tracking.reading import Reader
 
     # numbers in names are names
@@ -28,6 +29,8 @@ def report(cfg: DictConfig) -> None:
     )
     wanted = {"runs": cfg.runs, "sweep": sweep, "experiment": experiment}
     check_choice(wanted)
+    for _ in recover():
+        pass
     reader = Reader(cfg.tracking.uri)
     title, records = choose_runs(reader, **wanted)
     default = cli.output_folder() / f"{name_file(title)}.html"

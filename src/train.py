@@ -65,8 +65,11 @@ def _run_stage(name: str, stage: DictConfig, folder: Path) -> Path:
 def _run_job(cfg: DictConfig, folder: Path) -> float:
     """Run one of a sweep's jobs, whose lines would mix with those of jobs at the same time."""
     with importing():
+        from src.config.processes import end_with_parent
         from src.sweeping import jobs
 
+    if cli.is_worker():
+        end_with_parent()
     return jobs.run(cfg, folder, quiet=cli.shares_terminal())
 
 

@@ -32,7 +32,7 @@ BESIDE = ("tracking", "config", "errors", "kernels")
 APART = (("papers", "tuning"),)  # neither imports the other
 # Where Hydra's internals are known
 HYDRA = ("src/cli.py", "src/config/compose.py", "hydra_plugins/")
-COMMANDS = {"train", "evaluate", "tune", "report", "paper", "plot", "dashboard"}
+COMMANDS = {"train", "evaluate", "tune", "report", "paper", "plot", "dashboard", "sync"}
 SHARED = {"__init__", "api", "cli", "errors"}
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
+import time
+from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from src.config.paths import SOURCE
+from src.errors import TERMINATED
 
 ROOT = str(SOURCE.parent)
 """The folder that this copy of `src` is imported from."""
+
+BETWEEN_LOOKS = 0.5
+TIME_TO_END = 15.0
+"""Seconds: the record of what is interrupted is closed in that time."""
 
 
 def own_command(command: str, *words: str) -> list[str]:
@@ -26,6 +35,24 @@ def own_environment() -> dict[str, str]:
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     path = [ROOT, *(folder for folder in others if folder and folder != ROOT)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+@cache
+def end_with_parent() -> None:
+    """Interrupt this process, as Ctrl-C would, as soon as the one that started it is gone.
+
+    Its jobs would go on for nobody, beside those that the same command starts again.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(BETWEEN_LOOKS)
+        _thread.interrupt_main()
+        time.sleep(TIME_TO_END)
+        os._exit(TERMINATED)  # it waits for more work from nobody
+
+    Thread(target=watch, name="parent", daemon=True).start()
 
 
 def see_working_folder() -> None:

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from src.config.durable import replacing, write_text
-from src.evaluation.catalogue import describe_metrics, selected_name
+from src.evaluation.catalogue import describe_metrics
 from src.evaluation.results_files import write_results
 from src.models import Fitted
 from src.reporting.pictures.curves import draw_curves
@@ -23,6 +23,7 @@ from src.run.lookup import BEST
 from src.run.options import Options
 from src.run.provenance import check_data
 from src.run.recording import RecordKeeping, recording
+from src.run.recovery import name_results
 from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
 from src.tracking import Tracker
@@ -87,11 +88,8 @@ def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker:
 
 
 def log_final(tracker: Tracker, metrics: Mapping[str, float], by_epoch: Container[str]) -> None:
-    """Log what a run came to.
-
-    What has a curve by epoch already gets a name of its own, or that would get a point too many.
-    """
-    tracker.log_metrics({selected_name(k) if k in by_epoch else k: v for k, v in metrics.items()})
+    """Log what a run came to; `by_epoch`: what has a curve already."""
+    tracker.log_metrics(name_results(metrics, by_epoch))
 
 
 def _select(made: Run, options: Options, folder: Path, seconds: float) -> Selection:

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from src.run.options import Options
+from src.run.recovery import recover
 from src.tracking import Tracker, open_tracker
 from src.training.judging import Judge
 from src.training.trainer import find_history
@@ -22,7 +23,9 @@ def recording(
 ) -> Iterator[Tracker]:
     """Open the run's record; at the end, however it comes, the folder's files join it."""
     begun = {"output_folder": tags["output_folder"]} if resuming else None
-    with open_tracker(options.tracking, tags, folder, continuing=begun, beside=True) as tracker:
+    with open_tracker(
+        options.tracking, tags, folder, continuing=begun, recovery=recover, beside=True
+    ) as tracker:
         tracker.log_params(options.plain)
         try:
             yield tracker

@@ -126,6 +126,6 @@ def record(options: Plain, folder: Path, tags: Mapping[str, str]) -> None:
             by_epoch = [name for name in history.columns if name != "epoch"]
             for epoch in history.to_dict("records"):
                 values = {str(name): value for name, value in epoch.items() if name != "epoch"}
-                tracker.log_metrics(values, int(epoch["epoch"]))
+                tracker.log_epoch(values, int(epoch["epoch"]))
         experiment.log_final(tracker, read_finished(folder) or {}, by_epoch)
         tracker.log_files(folder, leave_out=("checkpoints",))

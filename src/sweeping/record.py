@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any, Self
 
 import pandas as pd
 
+from src.config.compose import command_line
 from src.errors import UserError
 from src.evaluation.catalogue import headline_names, lower_is_better, part_of, selected_name
 from src.reporting.wording import duration
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
+from src.run.recovery import recover
 from src.sweeping.jobs import name_run, record
 from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, make_table, print_summary
 from src.sweeping.plan import Job
@@ -25,6 +28,8 @@ from src.tracking.tracker import flatten
 from src.tracking.views import View
 
 JOBS = "jobs.csv"
+
+log = logging.getLogger(__name__)
 
 
 class SweepRecord:
@@ -56,9 +61,11 @@ class SweepRecord:
             CURRENT: list_current([job.key for job in jobs]),
         }
         found_by = {"sweep": name, "kind": "sweep"}
-        self.tracker = open_tracker(self.tracking, about, self.folder, continuing=found_by)
-        if self.tracker.run_id is not None:
-            self.for_jobs["sweep.parent"] = self.tracker.run_id
+        self.tracker = open_tracker(
+            self.tracking, about, self.folder, continuing=found_by, recovery=recover
+        )
+        if self.tracker.reference is not None:
+            self.for_jobs["sweep.parent"] = self.tracker.reference
 
     def __enter__(self) -> Self:
         self.tracker.__enter__()
@@ -75,7 +82,12 @@ class SweepRecord:
         """Record finished jobs as children if another sweep ran them, or their record is gone."""
         if self.tracker.run_id is None or not finished:
             return
-        children = Reader(self.tracking["uri"]).sweep(self.tracker.run_id)
+        try:
+            children = Reader(self.tracking["uri"]).sweep(self.tracker.run_id)
+        except UserError as error:
+            # the jobs don't need it, and the same command again does it
+            log.warning("finished jobs are not looked for in the record: %s", error)
+            return
         known = {child.tags.get("job") for child in children if child.status == "FINISHED"}
         for job in finished:
             if job.key not in known:
@@ -161,9 +173,15 @@ class SweepRecord:
         # pictures take long to import
         from src.reporting.comparison.comparison_page import write_report
 
-        reader = Reader(self.tracking["uri"])
         page = self.folder / "report.html"
-        write_report(reader, reader.sweep(run_id), self.name, page)
+        try:
+            reader = Reader(self.tracking["uri"])
+            write_report(reader, reader.sweep(run_id), self.name, page)
+        except UserError as error:
+            log.warning(
+                "no report: %s; %s makes it", error, command_line("report", f"sweep={self.name}")
+            )
+            return
         print(f"report   {page}")
 
     def raise_failures(self) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import logging
+import sqlite3
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from src.config.build import Component, check
-from src.tracking.tracker import Tracker
+from src.config.build import Component, read
+from src.errors import UserError
+from src.tracking.tracker import PARENT, Tracker
+
+if TYPE_CHECKING:
+    from src.tracking.background import Recovery
+    from src.tracking.mlflow import MLflowOptions
 
 __all__ = ["Tracker", "open_tracker"]
+
+log = logging.getLogger(__name__)
 
 
 def open_tracker(
@@ -20,13 +28,15 @@ def open_tracker(
     folder: Path,
     continuing: Mapping[str, str] | None = None,
     *,
+    recovery: Recovery | None = None,
     beside: bool = False,
 ) -> Tracker:
     """Open the tracker that a `tracking` configuration names, for a run that writes to `folder`.
 
     `continuing`: tags of an earlier run of the experiment, whose record goes on if there is one.
-    `beside`: what takes long is opened when `Tracker.begin` is called, beside what follows; only
-    what is quickly found to be mistaken is told before. Raises UserError when it can't be opened.
+    `recovery`: yields while it closes and sends records of processes that are gone. `beside`: what
+    takes long is opened when `Tracker.begin` is called, beside what follows; only what is quickly
+    found to be mistaken is told before. Raises UserError when it can't be opened.
     """
     if options["name"] == "none":
         return Tracker()
@@ -35,13 +45,43 @@ def open_tracker(
         from src.tracking.lightning_logger import LoggerTracker
 
         return LoggerTracker(Component.read(own, "tracking"), options["name"], folder)
-    from src.tracking.mlflow import MLflowTracker, prepare_database
-
-    checked = check(MLflowTracker, own, "tracking")
-    open_record = partial(MLflowTracker, **checked, tags=tags, continuing=continuing)
-    if not beside:
-        return open_record()
     from src.tracking.background import BackgroundTracker
+    from src.tracking.mlflow import MLflowOptions
+    from src.tracking.store import make_absolute
 
-    prepare_database(checked["uri"])
-    return BackgroundTracker(partial(open_record, started=time.time()), checked["experiment"])
+    checked = read(MLflowOptions, own, "tracking")
+    checked = replace(checked, uri=make_absolute(checked.uri))
+    # a sweep found its server there: what happens to it later costs no job
+    _check_store(checked, required=checked.required and PARENT not in tags)
+    tracker = BackgroundTracker(checked, tags, folder, continuing, recovery, beside=beside)
+    if not beside:
+        try:
+            tracker.wait()
+        except UserError:
+            tracker.discard()
+            raise
+    return tracker
+
+
+def _check_store(options: MLflowOptions, *, required: bool) -> None:
+    """Raise UserError for a store that can't be used, as far as that is known without MLflow.
+
+    A server that is not `required` is told of in a warning, and gets the record later.
+    """
+    from src.tracking.database import check_database
+    from src.tracking.mlflow import unusable
+    from src.tracking.store import check_server, first_line
+
+    try:
+        check_database(options.uri)
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(options.uri, error) from error
+    try:
+        check_server(options.uri)
+    except OSError as error:
+        if required:
+            raise UserError(
+                f"tracking.uri={options.uri} can't be reached: {first_line(error)}; start it, or "
+                "tracking.required=false keeps the record until it is there"
+            ) from error
+        log.warning("%s can't be reached: %s", options.uri, first_line(error))

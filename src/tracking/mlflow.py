@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import sqlite3
 import time
 from argparse import Namespace
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from pydantic.dataclasses import dataclass
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
-from src.tracking.store import embedded, first_line, open_client, store_errors
+from src.tracking.database import creating
+from src.tracking.store import embedded, first_line, is_refusal, open_client, store_errors
 from src.tracking.tracker import Tracker, flatten
 from src.tracking.views import TAG, View, encode_view
 
@@ -26,12 +24,29 @@ if TYPE_CHECKING:
 MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 5000
 PARAMS_PER_CALL = 100
+TAGS_PER_CALL = 100
+METRICS_PER_CALL = 1000
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class MLflowOptions:
+    """Where a run is recorded; explained in conf/tracking/mlflow.yaml."""
+
+    uri: str
+    experiment: str
+    run_name: str
+    artifacts: str | None = None
+    """The folder for the files of an embedded database's runs."""
+    required: bool = True
+    """Whether a store that can't be used at the start ends the run."""
 
 
 class MLflowTracker(Tracker):
-    """One MLflow run."""
+    """One MLflow run. Every method raises one of `store_errors` when the store fails.
+
+    Each takes the time of what it is told, in milliseconds since 1970: a point that is sent twice,
+    because the answer to the first time was lost, has one time, and MLflow keeps it once.
+    """
 
     def __init__(
         self,
@@ -40,34 +55,67 @@ class MLflowTracker(Tracker):
         run_name: str,
         artifacts: str | None = None,
         tags: Mapping[str, Any] | None = None,
-        continuing: Mapping[str, str] | None = None,
-        started: float | None = None,
+        started: int | None = None,
+        run_id: str | None = None,
+        found_by: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        """Open the store, creating database and experiment if need be, and start a run.
+        """Open the store, creating database and experiment if need be, and find or start a run.
 
-        `artifacts`: folder for the files of an embedded database's runs. `continuing`: tags of a
-        run of this experiment that goes on instead, if there is one. `started`: when the run did,
-        in seconds since 1970; by default now. Raises UserError when the store can't be opened.
+        `artifacts`: folder for the files of an embedded database's runs. `started`: when the run
+        did, in milliseconds; by default now. `run_id`: the run itself; or else `found_by`: tags of
+        it, the first that finds one; without, or where none is there, a run is made with `tags`.
         """
-        try:
-            with _creating(uri):
-                self.client = open_client(uri)
-                experiment_id = _experiment(self.client, experiment, uri, artifacts)
-            self.run_id = _continued(self.client, experiment_id, continuing)
-            if self.run_id is None:
-                at = _milliseconds(started or time.time())
-                made = self.client.create_run(experiment_id, start_time=at, run_name=run_name)
-                self.run_id = made.info.run_id
-        except store_errors() as error:
-            raise _unusable(uri, error) from error
-        self.uri, self.experiment_name, self.experiment_id = uri, experiment, experiment_id
-        self.incomplete = False
-        self.set_tags(tags or {})
+        self.uri, self.experiment_name = uri, experiment
+        with creating(uri):
+            self.client = open_client(uri)
+            self.experiment_id = _experiment(self.client, experiment, uri, artifacts)
+        self.adopted = False
+        """Whether the run was there before, and not made for this record."""
+        self.deleted = False
+        """Whether somebody has deleted the run in MLflow."""
+        self.run_id = self._find(run_id, found_by)
+        if self.run_id is None:
+            at = started if started is not None else _now()
+            made = self.client.create_run(
+                self.experiment_id, start_time=at, tags=_strings(tags or {}), run_name=run_name
+            )
+            self.run_id = made.info.run_id
+
+    def _find(self, run_id: str | None, found_by: Sequence[Mapping[str, str]]) -> str | None:
+        """Return the id of the run itself, or of the latest with tags that tell it."""
+        if run_id is not None:
+            from mlflow.exceptions import MlflowException
+
+            try:
+                run = self.client.get_run(run_id)
+            except MlflowException as error:
+                if not is_refusal(error):
+                    raise
+                return None  # the store lost it
+            self.deleted = run.info.lifecycle_stage == "deleted"
+            return run_id
+        for tags in found_by:
+            found = self.find(tags)
+            if found:
+                self.adopted = "record" not in tags
+                return found[0]
+        return None
+
+    def find(self, tags: Mapping[str, str]) -> list[str]:
+        """Return the ids of the experiment's runs that have these tags, latest first."""
+        wanted = " and ".join(f'tags.`{name}` = "{value}"' for name, value in tags.items())
+        return [run.info.run_id for run in self.client.search_runs([self.experiment_id], wanted)]
 
     @property
     def location(self) -> str:
         run = f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
         return f"{run}; make dashboard shows it"
+
+    def resume(self) -> None:
+        """Set a run that ended back to running."""
+        self.client.update_run(self.run_id, status="RUNNING")
+        if "error" in self.client.get_run(self.run_id).data.tags:
+            self.client.delete_tag(self.run_id, "error")
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log nested params flattened; whatever exceeds MLflow's limit is whole in config.yaml.
@@ -81,84 +129,53 @@ class MLflowTracker(Tracker):
             for key, value in flatten(params).items()
             if not key.startswith(("tracking.", "sweep."))
         ]
-        for first in range(0, len(listed), PARAMS_PER_CALL):
-            with self._forgiving():
-                self.client.log_batch(self.run_id, params=listed[first : first + PARAMS_PER_CALL])
+        for some in _chunks(listed, PARAMS_PER_CALL):
+            self.client.log_batch(self.run_id, params=some)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         from mlflow.entities import RunTag
 
         listed = [RunTag(key, value) for key, value in _strings(tags).items()]
-        with self._forgiving():
-            self.client.log_batch(self.run_id, tags=listed)
+        for some in _chunks(listed, TAGS_PER_CALL):
+            self.client.log_batch(self.run_id, tags=some)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log all metrics of a step as one batch; MLflow allows no @: hr@10 is hr_at_10."""
+        self.log_points([(name, value, _now(), step) for name, value in metrics.items()])
+
+    def log_points(self, points: Sequence[tuple[str, float, int, int]]) -> None:
+        """Log values of metrics, each with its time and step.
+
+        MLflow allows no @: hr@10 is hr_at_10.
+        """
         from mlflow.entities import Metric
 
-        now = _milliseconds(time.time())
-        listed = [Metric(_allowed(name), value, now, step) for name, value in metrics.items()]
-        with self._forgiving():
-            self.client.log_batch(self.run_id, metrics=listed)
+        listed = [Metric(_allowed(name), value, at, step) for name, value, at, step in points]
+        for some in _chunks(listed, METRICS_PER_CALL):
+            self.client.log_batch(self.run_id, metrics=some)
 
-    def log_missing(self, epochs: Sequence[Mapping[str, float]]) -> None:
-        if not epochs:
-            return
-        # what is logged of an epoch is logged at once: any of its metrics tells
-        name = _allowed(next(name for name in epochs[0] if name != "epoch"))
-        with self._forgiving():
-            known = {point.step for point in self.client.get_metric_history(self.run_id, name)}
-            for epoch in epochs:
-                step = int(epoch["epoch"])
-                if step not in known:
-                    self.log_metrics({k: v for k, v in epoch.items() if k != "epoch"}, step)
+    def read_steps(self, metric: str) -> set[int]:
+        """Return the steps that have a value of the metric."""
+        points = self.client.get_metric_history(self.run_id, _allowed(metric))
+        return {point.step for point in points}
 
-    def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None:
-        """Copy the folder's files to the run's artifacts, but not those of runs within it.
-
-        Nor what it names that is to be left out.
-        """
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith(".") or (path / "config.yaml").exists():
-                continue
-            if path.name in leave_out:
-                continue
-            with self._forgiving():
-                if path.is_dir():
-                    self.client.log_artifacts(self.run_id, str(path), path.name)
-                else:
-                    self.client.log_artifact(self.run_id, str(path))
+    def log_file(self, file: Path, folder: str | None = None) -> None:
+        """Copy a file to the run's artifacts, there to a folder."""
+        self.client.log_artifact(self.run_id, str(file), folder)
 
     def save_view(self, view: View) -> None:
         """Add a view to those of the experiment, in place of this run's earlier one."""
-        with self._forgiving():
-            tag = f"{TAG}{self.run_id}"
-            self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
+        tag = f"{TAG}{self.run_id}"
+        self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: str, at: int | None = None) -> None:
         self.set_tags({"status": status})
-        with self._forgiving():
-            self.client.set_terminated(self.run_id, status)
-
-    @contextmanager
-    def _forgiving(self) -> Iterator[None]:
-        """Let a store that fails once the run is under way cost the record, not the run."""
-        try:
-            yield
-        except store_errors() as error:
-            if not self.incomplete:
-                log.warning(
-                    "%s: the record in %s is incomplete; the output folder has everything",
-                    first_line(error),
-                    self.uri,
-                )
-            self.incomplete = True
+        self.client.set_terminated(self.run_id, status, at)
 
 
 class MLflowLogger(Logger):
     """Passes what Lightning logs on to a run, with the epoch as step."""
 
-    def __init__(self, tracker: MLflowTracker | BackgroundTracker) -> None:
+    def __init__(self, tracker: BackgroundTracker) -> None:
         super().__init__()
         self.tracker = tracker
 
@@ -173,7 +190,7 @@ class MLflowLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         values = dict(metrics)
         epoch = values.pop("epoch", step or 0)
-        self.tracker.log_metrics(values, int(epoch))
+        self.tracker.log_epoch(values, int(epoch))
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
         """Leave params alone: they are logged once, from the whole configuration."""
@@ -238,57 +255,21 @@ def _experiment(client: Any, name: str, uri: str, artifacts: str | None) -> str:
     return known.experiment_id
 
 
-def _continued(client: Any, experiment_id: str, tags: Mapping[str, str] | None) -> str | None:
-    """Return the id of the experiment's latest run with these tags, set back to running."""
-    if tags is None:
-        return None
-    wanted = " and ".join(f'tags.`{name}` = "{value}"' for name, value in tags.items())
-    runs = client.search_runs([experiment_id], wanted, max_results=1)
-    if not runs:
-        return None
-    run = runs[0]
-    client.update_run(run.info.run_id, status="RUNNING")
-    if "error" in run.data.tags:
-        client.delete_tag(run.info.run_id, "error")
-    return run.info.run_id
-
-
-def prepare_database(uri: str) -> None:
-    """Make an embedded database's file where there is none. Raises UserError if it can't be used.
-
-    Without MLflow, which takes long to import; of other stores nothing is known so soon.
-    """
-    try:
-        with _creating(uri):
-            pass
-    except (sqlite3.Error, OSError) as error:
-        raise _unusable(uri, error) from error
-
-
-def _unusable(uri: str, error: Exception) -> UserError:
+def unusable(uri: str, error: Exception) -> UserError:
+    """Return the error of a store that can't be used."""
     return UserError(
         f"tracking.uri={uri} can't be used: {first_line(error)}; give another, or tracking=none"
     )
 
 
-@contextmanager
-def _creating(uri: str) -> Iterator[None]:
-    """Hold a lock while database and experiment are made: two processes at once corrupt them."""
-    database = embedded(uri)
-    if database is None:
-        yield
-        return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(database.with_name(f".{database.name}.lock")):
-        # opened here first: MLflow would try for minutes to open a file that can't be opened
-        with closing(sqlite3.connect(database)) as connection:
-            # readers and the one writer then don't wait for each other
-            connection.execute("PRAGMA journal_mode=WAL")
-        yield
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
+def _chunks(listed: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+    """Cut a list into pieces that MLflow takes at once."""
+    for first in range(0, len(listed), most):
+        yield listed[first : first + most]
 
 
 def _strings(tags: Mapping[str, Any]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +13,14 @@ from typing import Any
 import pandas as pd
 
 from src.errors import UserError, did_you_mean
-from src.tracking.store import embedded, first_line, open_client, store_errors
+from src.tracking.store import check_server, embedded, first_line, open_client, store_errors
+from src.tracking.tracker import PARENT
 
 SHORTEST_PREFIX = 8
 RUNS_PER_CALL = 1000
 # As many names as a message can hold
 NAMED = 10
 
-PARENT = "mlflow.parentRunId"
 CURRENT = "current_jobs"
 """The tag of a sweep's own run that lists its jobs, each by the first characters of its key."""
 KEY_PREFIX = 8
@@ -54,8 +53,8 @@ class Reader:
         if database is not None and not database.is_file():
             raise UserError(f"no runs yet: {database} is not there (tracking.uri={uri})")
         self.uri = uri
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with self._raise_user_errors():
+            check_server(uri)
             self._client = open_client(uri)
         # asked for now, so that a store that can't be read is told at once
         self._experiment_ids  # noqa: B018

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sqlite3
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from src.config.startup import importing
 
 SQLITE = "sqlite:///"
+CONTACT = 5.0
+"""Seconds that a server has for its first answer: one that has none is told at the start."""
+ANSWER = 60
+"""Seconds that it has for each later one, which nothing but the thread that asks waits for."""
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST", "INVALID_STATE")
 
 
 def store_errors() -> tuple[type[Exception], ...]:
@@ -26,20 +35,71 @@ def embedded(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
-def open_client(uri: str) -> Any:
-    """Return MLflow's client: no chatter or telemetry, and seconds to find a server dead."""
+def make_absolute(uri: str) -> str:
+    """Return the URI of an embedded database as it is from any working folder."""
+    database = embedded(uri)
+    if database is None or database.is_absolute() or not database.name:
+        return uri
+    _, mark, more = uri.partition("?")
+    return f"{SQLITE}{database.absolute()}{mark}{more}"
+
+
+def load_mlflow() -> None:
+    """Import MLflow, which takes seconds: no chatter, no telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    if uri.startswith("http"):
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with importing():
-        from mlflow.tracking import MlflowClient
+        import mlflow.tracking  # noqa: F401
 
-        return MlflowClient(uri)
+
+def open_client(uri: str) -> Any:
+    """Return MLflow's client, without a second try of its own.
+
+    Who asks tries again; MLflow would also where the first try may have made a run.
+    """
+    if uri.startswith("http"):
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(ANSWER))
+    load_mlflow()
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(uri)
 
 
 def first_line(error: Exception) -> str:
     """Return the first line of the error's message, or its type when there is no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether a store that answered won't take what was sent, however often it is sent."""
+    return getattr(error, "error_code", None) in REFUSALS
+
+
+def check_server(uri: str) -> None:
+    """Check that a server answers at all. Raises OSError if it doesn't within CONTACT seconds.
+
+    Without MLflow, which takes long to import. Stores without a server answer always.
+    """
+    parts = urlsplit(uri)
+    kind = parts.scheme.partition("+")[0]
+    if parts.hostname is None or kind not in (*PORTS, "http", "https"):
+        return
+    if kind in PORTS:
+        place = (parts.hostname, parts.port or PORTS[kind])
+        socket.create_connection(place, timeout=CONTACT).close()
+        return
+    connect = HTTPSConnection if kind == "https" else HTTPConnection
+    connection = connect(parts.hostname, parts.port, timeout=CONTACT)
+    try:
+        # any answer will do: who refuses this may take the rest
+        connection.request("GET", f"{parts.path.rstrip('/')}/health")
+        connection.getresponse()
+    except TimeoutError as error:
+        raise TimeoutError(f"no answer within {CONTACT:.0f} seconds") from error
+    except HTTPException as error:
+        raise ConnectionError(f"no HTTP server there ({error!r})") from error
+    finally:
+        connection.close()

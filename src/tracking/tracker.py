@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
     from src.tracking.views import View
+
+
+PARENT = "mlflow.parentRunId"
+"""The tag of a run within another, such as a sweep's."""
 
 
 class Tracker:
@@ -49,6 +53,11 @@ class Tracker:
         """Wait until the record is open. Raises UserError when it can't be opened."""
 
     @property
+    def reference(self) -> str | None:
+        """What other records name this one by: its run's id, or its own while it has no run."""
+        return self.run_id
+
+    @property
     def location(self) -> str | None:
         """Where a person finds the record."""
         return None
@@ -59,10 +68,13 @@ class Tracker:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
 
+    def log_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
+        """Log what was measured in an epoch; what is recorded of it already stays."""
+
     def log_missing(self, epochs: Sequence[Mapping[str, float]]) -> None:
         """Log the metrics of epochs that an interrupted run had not sent; each has its number."""
 
-    def log_files(self, folder: Path, leave_out: Container[str] = ()) -> None: ...
+    def log_files(self, folder: Path, leave_out: Collection[str] = ()) -> None: ...
 
     def save_view(self, view: View) -> None: ...
 

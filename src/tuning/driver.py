@@ -18,6 +18,7 @@ from src.config import compose
 from src.config.build import read
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
+from src.run.recovery import recover
 from src.tracking import open_tracker
 from src.tuning.conclusion import conclude
 from src.tuning.progress import Progress
@@ -99,9 +100,11 @@ def _recording(plan: SearchPlan, study: Study) -> Iterator[str | None]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "src.tune",
     }
-    with open_tracker(tracking, tags, study.folder, continuing=found_by) as tracker:
+    with open_tracker(
+        tracking, tags, study.folder, continuing=found_by, recovery=recover
+    ) as tracker:
         tracker.log_params(plan.about)
         try:
-            yield tracker.run_id
+            yield tracker.reference
         finally:
             conclude(study, plan, compose.OUTPUTS / "conf" / "experiment" / "tuned", tracker)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from src.errors import UserError
+from src.tracking import open_tracker
+from src.tracking.delivery import list_files
 from src.tracking.mlflow import MLflowTracker, find_run_folder
 from tests.commands import TINY
 
@@ -186,15 +187,16 @@ def test_readers_don_t_block_the_writer(trained: TrainedHome) -> None:
         ("sqlite:///{tmp}/text", "file is not a database"),
         ("sqlite:///{tmp}/text/mlflow.db", "File exists"),
         ("nonsense://x", "unsupported URI"),
-        ("postgresql+nonsense://x/y", "Can't load plugin"),
+        ("postgresql+nonsense:///y", "Can't load plugin"),
     ],
 )
 def test_a_store_that_can_t_be_opened(uri: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 100)
     uri = uri.format(tmp=tmp_path)
+    run = tmp_path / "run"
     started = time.monotonic()
     with pytest.raises(UserError) as error:
-        MLflowTracker(uri, "e", "r")
+        open_tracker({"name": "mlflow", "uri": uri, "experiment": "e", "run_name": "r"}, {}, run)
     # MLflow alone tries for minutes
     assert time.monotonic() - started < 30
     assert str(error.value).startswith(f"tracking.uri={uri} can't be used: ")
@@ -225,37 +227,10 @@ def test_no_tracking_leaves_no_database(call: Call, tmp_path: Path) -> None:
     assert (finished.folder / "metrics.json").is_file()
 
 
-def test_store_that_fails_under_way_costs_the_record_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db", "data", "run")
-
-    def fail(*_: object, **__: object) -> None:
-        raise MlflowException("server is gone")
-
-    for call in ("log_batch", "log_artifact", "set_terminated"):
-        monkeypatch.setattr(tracker.client, call, fail)
-    (tmp_path / "metrics.json").touch()
-    with tracker:
-        tracker.log_params({"a": 1})
-        tracker.log_metrics({"val/hr@10": 0.5})
-        tracker.log_files(tmp_path)
-    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert [record.getMessage() for record in warnings] == [
-        f"server is gone: the record in sqlite:///{tmp_path}/mlflow.db is incomplete; "
-        "the output folder has everything"
-    ]
-
-
 def test_runs_within_a_run_keep_their_files_to_themselves(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    tracker = MLflowTracker(uri, "data", "run", artifacts=str(tmp_path / "artifacts"))
-    folder = tmp_path / "run"
     for file in ("metrics.json", "checkpoints/best.ckpt", "pretrain-gmf/config.yaml", ".hydra/x"):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).touch()
-    with tracker:
-        tracker.log_files(folder)
-    kept = sorted(artifact.path for artifact in tracker.client.list_artifacts(tracker.run_id))
-    assert kept == ["checkpoints", "metrics.json"]
-    assert tracker.client.get_run(tracker.run_id).data.tags["status"] == "FINISHED"
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    kept = [file.relative_to(tmp_path).as_posix() for file in list_files(tmp_path, [])]
+    assert kept == ["checkpoints/best.ckpt", "metrics.json"]
+    assert list(list_files(tmp_path, ["checkpoints"])) == [tmp_path / "metrics.json"]
