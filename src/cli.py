@@ -31,9 +31,38 @@ from omegaconf.errors import (
 from src.config.compose import compose, group_choices, help_text, is_job, option_names
 from src.config.paths import CONF
 from src.config.processes import see_working_folder
-from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
+from src.config.quoting import keep_text
+from src.errors import (
+    INTERRUPTED,
+    LONGEST_LINE,
+    TERMINATED,
+    USER_ERROR,
+    UserError,
+    did_you_mean,
+    shorten,
+)
 
 log = logging.getLogger(__name__)
+
+# Options of all commands whose values are texts, also where they look like numbers
+TEXTS = {
+    "run",
+    "resume",
+    "name",
+    "sweep",
+    "sweep.name",
+    "model.name",
+    "model.pretrained.gmf",
+    "model.pretrained.mlp",
+    "data.name",
+    "data.path",
+    "data.root",
+    "data.cache",
+    "tracking.experiment",
+    "tracking.run_name",
+    "trust",
+    "out",
+}
 
 READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
 
@@ -62,6 +91,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
+    sys.argv[1:] = [keep_text(word, TEXTS) for word in sys.argv[1:]]
     given, unknown = get_args_parser().parse_known_args()
     if unknown:
         fail(_explain_unknown(unknown[0]))
@@ -132,7 +162,7 @@ def _terminate(*_: object) -> NoReturn:
 def fail(line: str) -> NoReturn:
     """End the process with one line on stderr and the status of a user's mistake."""
     sys.stdout.flush()
-    print(f"error: {line}", file=sys.stderr)
+    print(f"error: {shorten(line, LONGEST_LINE)}", file=sys.stderr)
     sys.exit(USER_ERROR)
 
 
@@ -162,7 +192,7 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = f"not enough memory for these sizes: {error}"
     else:
         return None
-    return " ".join(line.split())
+    return shorten(line, LONGEST_LINE)
 
 
 def _explain_unknown(word: str) -> str:

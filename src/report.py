@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from src import cli
+from src.config.quoting import assign
 from src.config.startup import importing
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def report(cfg: DictConfig) -> None:
 def _write_for_hydra(word: str) -> str:
     """Return an option as Hydra has to be given it.
 
-    To Hydra A,B is a sweep, 1e234567 is a number, and `experiment` chooses a file of options.
+    To Hydra A,B is a sweep, and `experiment` chooses a file of options.
     """
     name, _, value = word.partition("=")
     if name == "experiment":
         return f"tracking.{word}"
     if name == "runs" and value not in NONE:
         ids = [one.strip("[]'\" ") for one in value.split(",")]
-        return f"runs=[{','.join(repr(one) for one in ids)}]"
+        return assign("runs", ids)
     return word
 
 

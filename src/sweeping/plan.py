@@ -12,11 +12,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from src.config.compose import Plain
-from src.errors import UserError
+from src.config.names import check_name
 from src.sweeping.identity import make_key, read_fingerprint
 from src.sweeping.jobs import read_metrics
 
-NAME = re.compile(r"[\w.+-]+")
 LONGEST_NAME = 80
 
 
@@ -76,27 +75,24 @@ def name_sweep(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
     swept = list_swept(grid)
     parts = [_name_values(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
     if not {"model", "experiment"} & set(swept):
-        parts.insert(0, config.model.name)
+        parts.insert(0, _clean(str(config.model.name)))
     if "data" not in swept:
-        parts.insert(0, config.data.name)
+        parts.insert(0, _clean(str(config.data.name)))
     digest = hashlib.sha256(json.dumps(_without_sweep(grid)).encode()).hexdigest()[:6]
     return f"{'_'.join(parts)[:LONGEST_NAME]}-{digest}"
-
-
-def check_name(option: str, given: object) -> str:
-    """Return the name that the option gives. Raises UserError if no folder can have it."""
-    if not NAME.fullmatch(str(given)):
-        raise UserError(f"{option}={given}: letters, digits and . _ + - only")
-    return str(given)
 
 
 def _name_values(words: Sequence[str]) -> str:
     """Describe swept words: model.factors=8 and model.factors=16 become factors-8-16."""
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
-    values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
     named = [] if option in ("data", "experiment", "model") else [re.split("[./]", option)[-1]]
-    return "-".join([*named, *values])
+    return "-".join([*named, *map(_clean, values)])
+
+
+def _clean(text: str) -> str:
+    """Return a text as part of a folder's name."""
+    return re.sub(r"[^\w.+-]+", ".", text).strip(".")
 
 
 def _without_sweep(grid: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -21,12 +21,12 @@ from src.config.compose import (
     parse_option,
     plain,
 )
+from src.config.names import check_name
 from src.errors import UserError, did_you_mean
 from src.evaluation.catalogue import lower_is_better
 from src.run.assembly import make_data
 from src.run.options import read_options
 from src.sweeping.identity import decisive, digest_code
-from src.sweeping.plan import check_name
 from src.tracking.tracker import flatten
 from src.tuning.space import Space, check_names, read_space, split_fixed
 
