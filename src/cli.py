@@ -28,10 +28,16 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from src.config.compose import compose, group_choices, help_text, is_job, option_names
+from src.config.compose import (
+    compose,
+    group_choices,
+    help_text,
+    is_job,
+    keep_text,
+    option_names,
+)
 from src.config.paths import CONF
 from src.config.processes import see_working_folder
-from src.config.quoting import keep_text
 from src.errors import (
     INTERRUPTED,
     LONGEST_LINE,

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -30,6 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.paths import CONF, OUTPUTS
+from src.config.quoting import assign
 from src.errors import UserError, did_you_mean
 
 Plain = dict[str, Any]
@@ -141,6 +142,21 @@ def _names(node: Any, prefix: str) -> Iterator[str]:
 def parse_option(word: str) -> str:
     """Return the whole name of the option or group that a word of the command line sets."""
     return OverridesParser.create().parse_override(word).key_or_group
+
+
+def keep_text(word: str, texts: Collection[str]) -> str:
+    """Return a word, quoted if it gives one of the options `texts` what looks like a number.
+
+    sweep.name=1e5 is a name, and so is a run's id of digits and an e; `true` counts as a number.
+    """
+    option, given, value = word.partition("=")
+    if not given or option not in texts:
+        return word
+    try:
+        number = OverridesParser.create().parse_override(f"text={value}").value()
+    except HydraException:  # told where the whole command line is read
+        return word
+    return assign(option, value) if isinstance(number, int | float) else word
 
 
 def given_words() -> list[str]:

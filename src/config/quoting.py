@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 
 # Texts that are read as they stand, and look better so
 PLAIN = re.compile(r"[A-Za-z][\w./+-]*", re.ASCII)
@@ -38,18 +35,3 @@ def quote(value: Any) -> str:
     text = re.sub(r"(\\*)(?=')", r"\1\1", text).replace("'", "\\'")
     trailing = len(text) - len(text.rstrip("\\"))
     return f"'{text}{trailing * chr(92)}'"
-
-
-def keep_text(word: str, texts: Collection[str]) -> str:
-    """Return a word, quoted if it gives one of the options `texts` what looks like a number.
-
-    sweep.name=1e5 is a name, and so is a run's id of digits and an e; `true` counts as a number.
-    """
-    option, given, value = word.partition("=")
-    if not given or option not in texts:
-        return word
-    try:
-        number = OverridesParser.create().parse_override(f"text={value}").value()
-    except HydraException:  # told where the whole command line is read
-        return word
-    return assign(option, value) if isinstance(number, int | float) else word

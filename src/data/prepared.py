@@ -68,7 +68,7 @@ class _Writer:
 def load(folder: Path, fingerprint: str) -> Prepared:
     """Map into memory the arrays that `save` wrote to `folder`.
 
-    Raises Damaged unless every file is as it was written, for arrays of this fingerprint.
+    Raises DamageError unless every file is as it was written, for arrays of this fingerprint.
     """
     check_seal(folder, fingerprint)
     arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}

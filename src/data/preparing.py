@@ -19,7 +19,7 @@ from src.data.data_options import PreparationOptions
 from src.data.filtering import filter_interactions, refuse_filters
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
-from src.data.seal import Damaged
+from src.data.seal import DamageError
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
     Split,
@@ -50,7 +50,7 @@ def prepare(name: str, source: Source, options: PreparationOptions, cache: Path)
     folder = cache / f"{name}-{fingerprint[:16]}"
     try:
         prepared = load(folder, fingerprint)
-    except Damaged:
+    except DamageError:
         prepared = _prepare_alone(name, source, options, folder, fingerprint)
     _log_sizes(prepared)
     return prepared
@@ -65,7 +65,7 @@ def _prepare_alone(
         _remove_orphans(folder)
         try:
             return load(folder, fingerprint)  # another process has made them meanwhile
-        except Damaged as damage:
+        except DamageError as damage:
             if folder.exists():
                 log.warning("%s is damaged (%s): preparing it again", folder, damage)
             else:

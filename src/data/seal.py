@@ -10,7 +10,7 @@ SEAL = "checksums.json"
 CHUNK_BYTES = 1 << 20
 
 
-class Damaged(Exception):
+class DamageError(Exception):
     """A folder whose files are not, or not all, as they were written; the message says which."""
 
 
@@ -22,26 +22,26 @@ def seal(folder: Path, fingerprint: str) -> None:
 
 
 def check_seal(folder: Path, fingerprint: str) -> None:
-    """Raise Damaged unless the folder holds what was sealed for this fingerprint, and no more.
+    """Raise DamageError unless the folder holds what was sealed for this fingerprint, and no more.
 
     Every byte is read: as fast as the disk allows, and 2.6 GB a second from memory.
     """
     try:
         sealed = json.loads((folder / SEAL).read_bytes())
         if sealed["fingerprint"] != fingerprint:
-            raise Damaged(f"{SEAL} is of other data")
+            raise DamageError(f"{SEAL} is of other data")
         sums = dict(sealed["files"])
         present = {file.name for file in folder.iterdir()} - {SEAL}
         if strays := sorted(present ^ set(sums)):
             problem = "is missing" if strays[0] in sums else "is no part of it"
-            raise Damaged(f"{strays[0]} {problem}")
+            raise DamageError(f"{strays[0]} {problem}")
         for name, expected in sums.items():
             if _checksum(folder / name) != expected:
-                raise Damaged(f"{name} has another checksum")
+                raise DamageError(f"{name} has another checksum")
     except OSError as error:
-        raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from error
+        raise DamageError(f"{Path(error.filename or folder).name}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Damaged(f"{SEAL} can't be read") from error
+        raise DamageError(f"{SEAL} can't be read") from error
 
 
 def _checksum(file: Path) -> str:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from src.config.compose import compose
-from src.config.quoting import assign, keep_text, quote
+from src.config.compose import compose, keep_text
+from src.config.quoting import assign, quote
 
 # every text, and those of the characters that mean something to Hydra or OmegaConf
 TEXTS = st.text() | st.text("\\'\"${}[]()ab ,=:.~+1e\n\t")
