@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import partial
@@ -11,9 +12,12 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from src.errors import UserError, did_you_mean
+from src.errors import UserError, did_you_mean, shorten
 
 T = TypeVar("T")
+
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+"""A dotted path of a class or a function."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ class Component:
     @classmethod
     def read(cls, node: Mapping[str, Any], group: str) -> Component:
         """Take a configuration's node apart. Raises UserError when it has no `_target_`."""
-        if "_target_" not in node:
+        if not isinstance(node, Mapping) or "_target_" not in node:
             raise UserError(f"{group} needs a _target_, the dotted path of what to make")
+        if not isinstance(node["_target_"], str | None):
+            raise UserError(f"{group}._target_={shorten(node['_target_'])}: no dotted path")
         options = {key: value for key, value in node.items() if key != "_target_"}
         return cls(group, node["_target_"], options)
 
@@ -46,7 +52,10 @@ class Component:
         """The class or function itself."""
         if self.target is None:
             raise UserError(f"{self.group}=none: something has to be chosen here")
-        return locate(self.target, f"{self.group}._target_")
+        found = locate(self.target, f"{self.group}._target_")
+        if not callable(found):
+            raise UserError(f"{self.group}._target_={self.target}: no class and no function")
+        return found
 
     def is_a(self, kind: type) -> bool:
         """Tell whether it is a class of that kind."""
@@ -71,11 +80,13 @@ def locate(path: str, option: str = "_target_") -> Callable[..., Any]:
 
     `option` is what the user wrote it as, for messages. Raises UserError when it can't be imported.
     """
+    if not DOTTED.fullmatch(path):
+        raise UserError(f"{option}={shorten(path)}: no dotted path of a class or a function")
     module, _, attribute = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{option}={path} can't be imported: {error}") from error
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        raise UserError(f"{option}={path} can't be imported: {shorten(error, 120)}") from error
 
 
 def build(node: Mapping[str, Any], name: str, **given: Any) -> Any:
@@ -126,7 +137,7 @@ def _convert(value: Any, annotation: Any, name: str) -> Any:
         return TypeAdapter(annotation, config=arbitrary).validate_python(value)
     except ValidationError as error:
         reasons = dict.fromkeys(detail["msg"] for detail in error.errors())
-        raise UserError(f"{name}={value}: {'; '.join(reasons)}") from error
+        raise UserError(f"{name}={shorten(value)}: {shorten('; '.join(reasons), 160)}") from error
 
 
 def _has_own_settings(annotation: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src.config.compose import plain
+from src.config.trust import trusted_modules
 from src.run.checks import check_options
 
 
@@ -24,6 +26,10 @@ def pretrain(cfg: DictConfig, run_stage: Callable[[str, DictConfig], Path]) -> N
     for name, stage in stages.items():
         print(f"pre-training {name}", flush=True)
         cfg.model.pretrained[name] = str(run_stage(name, stage))
+    # what the stages' own configurations name, their checkpoints may name too
+    named = [module for stage in stages.values() for module in trusted_modules(plain(stage))]
+    if named:
+        cfg.trust = list(dict.fromkeys([*trusted_modules(plain(cfg)), *named]))
 
 
 def take_stages(cfg: DictConfig) -> dict[str, DictConfig]:

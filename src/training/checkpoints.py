@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from src.config.build import Component, is_kind
+from src.config.trust import refuse_foreign_code
 from src.errors import UserError
 from src.models import Recommender
 
@@ -44,12 +46,17 @@ def read_epoch(checkpoint: Path) -> int:
 
 
 def load_model(
-    checkpoint: str | Path, n_users: int | None = None, n_items: int | None = None
+    checkpoint: str | Path,
+    n_users: int | None = None,
+    n_items: int | None = None,
+    *,
+    trusted: Collection[str] = (),
 ) -> Recommender:
     """Return the trained model of a checkpoint, in evaluation mode, on the CPU.
 
-    `n_users`, `n_items`: of the data that it is meant for, where there are any. Raises UserError
-    when the file is not one of our checkpoints or was trained on other data.
+    `n_users`, `n_items`: of the data that it is meant for, where there are any. `trusted`: modules
+    that it may name its model's class from, beside ours: ["mymodels"]. Raises UserError when the
+    file is not one of our checkpoints, names another class, or was trained on other data.
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -67,6 +74,7 @@ def load_model(
             f"{checkpoint} was trained on {sizes[0]} users and {sizes[1]} items, "
             f"but this data has {n_users} and {n_items}"
         )
+    refuse_foreign_code({"model": facts["model"]}, trusted, checkpoint)
     model = make_model(Component.read(facts["model"], "model"), *sizes)
     try:
         model.load_state_dict(weights)
