@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,13 +31,14 @@ from omegaconf.errors import (
 
 from src.config.compose import (
     compose,
+    find_wrong_choice,
     group_choices,
     help_text,
     is_job,
     keep_text,
     option_names,
 )
-from src.config.paths import CONF
+from src.config.paths import CONF, SOURCE
 from src.config.processes import see_working_folder
 from src.errors import (
     INTERRUPTED,
@@ -71,6 +73,17 @@ TEXTS = {
 }
 
 READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
+
+# How numpy and torch say that an array is larger than memory, or than anything can be
+TOO_LARGE = (
+    "allocate memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking",
+    "Maximum allowed dimension exceeded",
+)
+
+# Where errors are ours
+OURS = (SOURCE, SOURCE.parent / "hydra_plugins")
 
 # What the system says when a folder can't be written or the disk is full
 _FILE_ERRORS = {
@@ -118,7 +131,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
     except Exception as error:
-        line = user_line(error, config_name)
+        line = user_line(error, config_name) or _explain_words(error, config_name)
         if line is None:
             raise
         fail(line)
@@ -198,7 +211,7 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = f"{missing} is not given, but {error.full_key} needs it"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
-    elif isinstance(error, MemoryError) or "allocate memory" in str(error):
+    elif isinstance(error, MemoryError) or any(words in str(error) for words in TOO_LARGE):
         line = f"not enough memory for these sizes: {error}"
     else:
         return None
@@ -209,6 +222,19 @@ def _explain_unknown(word: str) -> str:
     if word.startswith("-"):
         return f"no option {word}: options are NAME=VALUE, such as model=gmf; --help lists them"
     return f"{word} stands apart from the other options: put flags such as -m before them all"
+
+
+def _explain_words(error: Exception, config_name: str) -> str | None:
+    """Return the line for an error that the command line made in Hydra; None for a bug of ours."""
+    wrong = find_wrong_choice(split_words()[1], config_name)
+    if wrong is not None:
+        return wrong
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    if any(Path(frame.filename).is_relative_to(folder) for frame in frames for folder in OURS):
+        return None
+    words = split_words()[1]
+    its_own = [word for word in words if word.lstrip("+~").startswith("hydra")]
+    return f"Hydra can't use {' '.join(its_own or words)}: {str(error) or type(error).__name__}"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

@@ -18,6 +18,7 @@ NONE = ("null", "")
 def report(cfg: DictConfig) -> None:
     """Write the page of the chosen runs, or of the latest sweep."""
     with importing():
+        from src.config.build import check
         from src.reporting.comparison.comparison_page import write_report
         from src.reporting.comparison.run_choice import check_choice, choose_runs, name_file
         from src.reporting.output_file import output_file
@@ -29,7 +30,7 @@ def report(cfg: DictConfig) -> None:
     )
     wanted = {"runs": cfg.runs, "sweep": sweep, "experiment": experiment}
     check_choice(wanted)
-    reader = Reader(cfg.tracking.uri)
+    reader = Reader(**check(Reader, {"uri": cfg.tracking.uri}, "tracking"))
     title, records = choose_runs(reader, **wanted)
     default = cli.output_folder() / f"{name_file(title)}.html"
     page = default if cfg.out is None else output_file(str(cfg.out), (".html",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
@@ -110,8 +111,9 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
 
     Raises UserError that names the first option of a wrong name, type or range.
     """
-    hints = signature_hints(target)
-    known = inspect.signature(target).parameters
+    if not isinstance(options, Mapping):
+        raise UserError(f"{name}={shorten(options)}: options are needed here")
+    hints, known = signature_hints(target), _parameters(target, name)
     prefix = f"{name}." if name else ""
     checked = {}
     for key, value in options.items():
@@ -119,6 +121,13 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
             raise UserError(f"no option {prefix}{key}{did_you_mean(key, known)}")
         checked[key] = _convert(value, hints.get(key, Any), f"{prefix}{key}")
     return checked
+
+
+def _parameters(target: Callable[..., Any], name: str) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(target).parameters
+    except (ValueError, TypeError) as error:  # of some that are built into Python
+        raise UserError(f"{name}: {target!r} does not say what it is called with") from error
 
 
 def signature_hints(target: Callable[..., Any]) -> dict[str, Any]:
@@ -132,9 +141,15 @@ def signature_hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _convert(value: Any, annotation: Any, name: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{name}={value}: Input should be a finite number")
     arbitrary = None if _has_own_settings(annotation) else ConfigDict(arbitrary_types_allowed=True)
     try:
-        return TypeAdapter(annotation, config=arbitrary).validate_python(value)
+        return TypeAdapter(annotation, config=arbitrary).validate_python(
+            value,
+            # true is no 1
+            strict=True if isinstance(value, bool) else None,
+        )
     except ValidationError as error:
         reasons = dict.fromkeys(detail["msg"] for detail in error.errors())
         raise UserError(f"{name}={shorten(value)}: {shorten('; '.join(reasons), 160)}") from error

@@ -23,7 +23,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Glob, Override, OverrideType
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.paths import CONF, OUTPUTS
 from src.config.quoting import assign
-from src.errors import UserError, did_you_mean
+from src.errors import UserError, did_you_mean, shorten
 
 Plain = dict[str, Any]
 """A composed configuration, resolved, as plain containers."""
@@ -62,6 +62,8 @@ def grid(words: Sequence[str], params: Mapping[str, Any] | None = None) -> list[
     sweeps. Words of the command line take the place of those.
     """
     swept = params_of(words) if params is None else params
+    if not isinstance(swept, Mapping):
+        raise UserError(f"hydra.sweeper.params={shorten(swept)}: values by option are needed here")
     given = [f"{key}={value}" for key, value in swept.items()]
     overrides = OverridesParser.create().parse_overrides([*given, *words])
     (combinations,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
@@ -115,11 +117,43 @@ def explained(words: Sequence[str]) -> Iterator[None]:
     """
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if wrong := find_wrong_choice(words):
+            raise UserError(wrong) from error
+        if not isinstance(error, HydraException | OmegaConfBaseException):
+            raise
         cause = error.__cause__ or error
         key = getattr(cause, "full_key", None)
         line = f"no option {key}{_hint(key)}" if key else " ".join(str(cause).split())
         raise UserError(f"{line} (in {command_line('train', '-m', *words)})") from error
+
+
+def find_wrong_choice(words: Sequence[str], command: str = "train") -> str | None:
+    """Return what to say of the first word that chooses what is no name, if one does: model=5.
+
+    Hydra itself ends there in errors of many kinds.
+    """
+    groups = group_choices()
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in groups or _chooses_names(word):
+            continue
+        try:
+            compose([word], command=command)
+        except Exception:  # of any kind
+            return f"no {name} {shorten(value)} ({name}: {', '.join(groups[name])})"
+    return None
+
+
+def _chooses_names(word: str) -> bool:
+    """Tell whether a word gives a group names, or what is no choice at all."""
+    try:
+        value = OverridesParser.create().parse_override(word).value()
+    except HydraException:
+        return True
+    chosen = getattr(value, "list", value)  # of a sweep
+    each = chosen if isinstance(chosen, list) else [chosen]
+    return all(isinstance(one, str | Glob) for one in each)
 
 
 def _hint(key: str) -> str:

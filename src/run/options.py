@@ -166,6 +166,8 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
 def _read_data(node: Mapping[str, Any]) -> Data:
     # root and path are for the source, which has taken them by interpolation
     apart = ("name", "source", "cache", "root", "path")
+    if not isinstance(node.get("cache"), str):
+        raise UserError(f"data.cache={shorten(node.get('cache'))}: a folder is needed here")
     own = {key: value for key, value in node.items() if key not in apart}
     return Data(
         name=_read_name(node, "data"),
@@ -178,6 +180,10 @@ def _read_data(node: Mapping[str, Any]) -> Data:
 
 def _read_model(node: Mapping[str, Any]) -> Model:
     given = node.get("pretrained") or {}
+    if not isinstance(given, Mapping):
+        raise UserError(
+            f"model.pretrained={shorten(given)}: runs by part, as model.pretrained.gmf=RUN"
+        )
     pretrained = {part: str(run) for part, run in given.items() if run is not None}
     own = {key: value for key, value in node.items() if key not in ("name", "pretrained")}
     return Model(_read_name(node, "model"), Component.read(own, "model"), pretrained)

@@ -8,15 +8,30 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
-from src.config.compose import Plain
+from src.config.build import read
+from src.config.compose import Plain, plain
 from src.config.names import check_name
+from src.run.options import check_groups
 from src.sweeping.identity import make_key, read_fingerprint
 from src.sweeping.jobs import read_metrics
 
 LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """The options of a sweep, explained in conf/train.yaml."""
+
+    name: Any
+    rerun: bool
+    folder: str
+    jobs: str
+    parent: str | None
+    swept: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
     for words, options in composed:
+        check_groups(options)
         data = json.dumps(options["data"], sort_keys=True)
         if data not in fingerprints:
             fingerprints[data] = read_fingerprint(options)
@@ -69,7 +85,7 @@ def name_sweep(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
 
     The same command has the same name. Raises UserError for a name that no folder can have.
     """
-    given = config.sweep.name
+    given = read(SweepOptions, plain(config)["sweep"], "sweep").name
     if given is not None:
         return check_name("sweep.name", given)
     swept = list_swept(grid)

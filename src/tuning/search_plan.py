@@ -70,6 +70,7 @@ def make_plan(cfg: DictConfig) -> SearchPlan:
 
     Raises UserError for a search that sees test, has nothing to search, or names what is no option.
     """
+    given = None if cfg.name is None else check_name("name", cfg.name)
     words = [word for word in given_words() if _option(word) not in OWN]
     options: Plain = plain(compose(words))
     read_options(options)
@@ -77,9 +78,7 @@ def make_plan(cfg: DictConfig) -> SearchPlan:
     space, fixed = _space(cfg, options, [parse_option(word) for word in words])
     about = {**_about(options, space), "sampler_seed": cfg.sampler_seed}
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:6]
-    name = f"{options['data']['name']}-{options['model']['name']}-{digest}"
-    if cfg.name is not None:
-        name = check_name("name", cfg.name)
+    name = given or f"{options['data']['name']}-{options['model']['name']}-{digest}"
     return SearchPlan(name, words, options, space, fixed, about)
 
 
