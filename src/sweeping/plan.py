@@ -85,7 +85,8 @@ def name_sweep(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
 
     The same command has the same name. Raises UserError for a name that no folder can have.
     """
-    given = read(SweepOptions, plain(config)["sweep"], "sweep").name
+    node = config.sweep
+    given = read(SweepOptions, plain(node) if isinstance(node, DictConfig) else node, "sweep").name
     if given is not None:
         return check_name("sweep.name", given)
     swept = list_swept(grid)
