@@ -131,7 +131,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
     except Exception as error:
-        line = user_line(error, config_name) or _explain_words(error, config_name)
+        line = explain_words(error, config_name)
         if line is None:
             raise
         fail(line)
@@ -224,8 +224,14 @@ def _explain_unknown(word: str) -> str:
     return f"{word} stands apart from the other options: put flags such as -m before them all"
 
 
-def _explain_words(error: Exception, config_name: str) -> str | None:
-    """Return the line for an error that the command line made in Hydra; None for a bug of ours."""
+def explain_words(error: Exception, config_name: str) -> str | None:
+    """Return the line for an error that came before a command's task; None for a bug of ours.
+
+    What Hydra itself stumbles over is on the command line.
+    """
+    line = user_line(error, config_name)
+    if line is not None:
+        return line
     wrong = find_wrong_choice(split_words()[1], config_name)
     if wrong is not None:
         return wrong
@@ -234,7 +240,8 @@ def _explain_words(error: Exception, config_name: str) -> str | None:
         return None
     words = split_words()[1]
     its_own = [word for word in words if word.lstrip("+~").startswith("hydra")]
-    return f"Hydra can't use {' '.join(its_own or words)}: {str(error) or type(error).__name__}"
+    said = str(error) or type(error).__name__
+    return shorten(f"Hydra can't use {' '.join(its_own or words)}: {said}", LONGEST_LINE)
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

@@ -21,9 +21,9 @@ class UserError(Exception):
     """
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return the end of a message: "; did you mean X or Y?" if known words are near, else ""."""
-    nearest = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    nearest = difflib.get_close_matches(str(word), list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
 
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from typing import Any, TypeVar, get_type_hints
@@ -17,6 +17,7 @@ from src.errors import UserError, did_you_mean, shorten
 
 T = TypeVar("T")
 
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 """A dotted path of a class or a function."""
 
@@ -68,7 +69,9 @@ class Component:
 
     def build(self, **given: Any) -> Any:
         """Call the target with its options, checked, and with `given`, unchecked."""
-        return self.bind()(**given)
+        bound = self.bind()
+        _require_all(self.callable, {**bound.keywords, **given}, self.group)
+        return bound(**given)
 
 
 def is_kind(target: object, kind: type) -> bool:
@@ -101,9 +104,11 @@ def build(node: Mapping[str, Any], name: str, **given: Any) -> Any:
 def read(kind: type[T], node: Mapping[str, Any], name: str) -> T:
     """Make a dataclass of options from a configuration's node.
 
-    Raises UserError that names the first option of a wrong name, type or range.
+    Raises UserError that names the first option of a wrong name, type or range, or that is missing.
     """
-    return kind(**check(kind, node, name))
+    checked = check(kind, node, name)
+    _require_all(kind, checked, name)
+    return kind(**checked)
 
 
 def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -121,6 +126,14 @@ def check(target: Callable[..., Any], options: Mapping[str, Any], name: str) -> 
             raise UserError(f"no option {prefix}{key}{did_you_mean(key, known)}")
         checked[key] = _convert(value, hints.get(key, Any), f"{prefix}{key}")
     return checked
+
+
+def _require_all(target: Callable[..., Any], given: Container[str], name: str) -> None:
+    """Raise UserError unless all is given that the target can't do without."""
+    for key, parameter in _parameters(target, name).items():
+        needed = parameter.default is parameter.empty and parameter.kind in BY_NAME
+        if needed and key not in given:
+            raise UserError(f"{name}.{key} has to be given" if name else f"{key} has to be given")
 
 
 def _parameters(target: Callable[..., Any], name: str) -> Mapping[str, inspect.Parameter]:

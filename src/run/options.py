@@ -166,8 +166,10 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
 def _read_data(node: Mapping[str, Any]) -> Data:
     # root and path are for the source, which has taken them by interpolation
     apart = ("name", "source", "cache", "root", "path")
-    if not isinstance(node.get("cache"), str):
-        raise UserError(f"data.cache={shorten(node.get('cache'))}: a folder is needed here")
+    places = {"cache": str, "path": str | None}
+    for name, kind in places.items():
+        if not isinstance(node.get(name), kind):
+            raise UserError(f"data.{name}={shorten(node.get(name))}: the name of a file is needed")
     own = {key: value for key, value in node.items() if key not in apart}
     return Data(
         name=_read_name(node, "data"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pickle
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -61,14 +60,14 @@ def load_model(
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         facts = content["hyper_parameters"]
+        sizes = int(facts["n_users"]), int(facts["n_items"])
         weights = {
             name.removeprefix("model."): value for name, value in content["state_dict"].items()
         }
     except FileNotFoundError as error:
         raise UserError(f"no checkpoint at {checkpoint}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:  # torch's are of any kind, for damage in one place or another
         raise UserError(f"{checkpoint} is not a checkpoint of this project") from error
-    sizes = facts["n_users"], facts["n_items"]
     if (n_users or sizes[0], n_items or sizes[1]) != sizes:
         raise UserError(
             f"{checkpoint} was trained on {sizes[0]} users and {sizes[1]} items, "
@@ -78,7 +77,7 @@ def load_model(
     model = make_model(Component.read(facts["model"], "model"), *sizes)
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(
             f"{checkpoint} was written by a version of this project with other weights in a "
             f"{type(model).__name__}; train it again"

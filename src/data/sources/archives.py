@@ -61,7 +61,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def _open_member(archive: zipfile.ZipFile, path: Path, member: str | None) -> IO[bytes]:
-    files = [info.filename for info in archive.infolist() if not info.is_dir()]
+    files = [name for name in archive.namelist() if not name.endswith("/")]
     if member is None:
         if len(files) != 1:
             raise UserError(f"{path} holds {len(files)} files: unpack it, data.path names one file")

@@ -86,6 +86,7 @@ class TableFile:
             present = pq.read_schema(self.path).names
             names = [choose_column(name, present, str(self.path)) for name in self.columns.values()]
             read = pq.read_table(self.path, columns=list(dict.fromkeys(names)))
+            read.validate(full=True)  # its texts and offsets are looked at only when they are used
             # one series a column; what pandas once said of them beside the data is of no use here
             columns = {name: read.column(name).to_pandas() for name in names}
         except UserError:

@@ -93,7 +93,10 @@ class Table:
             codes, raw = pd.factorize(column.to_numpy())
         else:
             codes, raw = pd.factorize(column.astype(str).to_numpy(object))
-        return codes.astype(np.int32), raw if raw.dtype.kind in "iu" else raw.astype(np.str_)
+        if raw.dtype.kind not in "iu":
+            # numpy takes a zero byte for the end of a text
+            raw = np.array([str(text).replace("\0", "\\x00") for text in raw], np.str_)
+        return codes.astype(np.int32), raw
 
     def _require_complete(self, field: str) -> pd.Series[Any]:
         column = self.columns[field]

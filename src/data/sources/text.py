@@ -68,7 +68,7 @@ class TextFile:
             raise UserError(f"{self} has no rows below its header")
         table = Table(
             {field: frame[position] for field, position in used.items()},
-            place=lambda row: f"{self}, line {self._find_line(row + header)}",
+            place=lambda row: f"{self}, {self._find_line(row + header)}",
         )
         if not any_ids:
             for field in ("user", "item"):
@@ -87,9 +87,13 @@ class TextFile:
             )
         return fields
 
-    def _find_line(self, row: int) -> int:
-        """Find the line, from 1, on which the row (from 0, header counted) ends."""
-        return next(line for index, (line, _) in enumerate(self._read_rows()) if index == row)
+    def _find_line(self, row: int) -> str:
+        """Find the line, from 1, on which the row (from 0, header counted) ends: "line 5".
+
+        Where pandas counts other rows in a damaged file than Python, it is "row 5".
+        """
+        rows = enumerate(self._read_rows())
+        return next((f"line {line}" for n, (line, _) in rows if n == row), f"row {row + 1}")
 
     def _read_rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield lines and rows, without blank lines, which pandas leaves out too."""
