@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,14 +29,61 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from src.config.compose import compose, group_choices, help_text, is_job, option_names
-from src.config.paths import CONF
+from src.config.compose import (
+    compose,
+    find_wrong_choice,
+    group_choices,
+    help_text,
+    is_job,
+    keep_text,
+    option_names,
+)
+from src.config.paths import CONF, SOURCE
 from src.config.processes import see_working_folder
-from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
+from src.errors import (
+    INTERRUPTED,
+    LONGEST_LINE,
+    TERMINATED,
+    USER_ERROR,
+    UserError,
+    did_you_mean,
+    shorten,
+)
 
 log = logging.getLogger(__name__)
 
+# Options of all commands whose values are texts, also where they look like numbers
+TEXTS = {
+    "run",
+    "resume",
+    "name",
+    "sweep",
+    "sweep.name",
+    "model.name",
+    "model.pretrained.gmf",
+    "model.pretrained.mlp",
+    "data.name",
+    "data.path",
+    "data.root",
+    "data.cache",
+    "tracking.experiment",
+    "tracking.run_name",
+    "trust",
+    "out",
+}
+
 READER_GONE = 128 + 13  # SIGPIPE, which Windows does not have
+
+# How numpy and torch say that an array is larger than memory, or than anything can be
+TOO_LARGE = (
+    "allocate memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking",
+    "Maximum allowed dimension exceeded",
+)
+
+# Where errors are ours
+OURS = (SOURCE, SOURCE.parent / "hydra_plugins")
 
 # What the system says when a folder can't be written or the disk is full
 _FILE_ERRORS = {
@@ -49,6 +97,10 @@ _FILE_ERRORS = {
     errno.EEXIST,
     errno.ENOENT,
     errno.ENAMETOOLONG,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ELOOP,
+    errno.EMFILE,
 }
 
 
@@ -62,6 +114,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
+    sys.argv[1:] = [keep_text(word, TEXTS) for word in sys.argv[1:]]
     given, unknown = get_args_parser().parse_known_args()
     if unknown:
         fail(_explain_unknown(unknown[0]))
@@ -78,7 +131,7 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
     except Exception as error:
-        line = user_line(error, config_name)
+        line = explain_words(error, config_name)
         if line is None:
             raise
         fail(line, error)
@@ -137,7 +190,7 @@ def _terminate(*_: object) -> NoReturn:
 def fail(line: str, error: Exception | None = None) -> NoReturn:
     """End the process with one line on stderr and the error's status, or a user's mistake's."""
     sys.stdout.flush()
-    print(f"error: {line}", file=sys.stderr)
+    print(f"error: {shorten(line, LONGEST_LINE)}", file=sys.stderr)
     sys.exit(error.status if isinstance(error, UserError) else USER_ERROR)
 
 
@@ -163,17 +216,37 @@ def user_line(error: Exception, config_name: str | None = None) -> str | None:
         line = f"{missing} is not given, but {error.full_key} needs it"
     elif isinstance(error, HydraException | OmegaConfBaseException):
         line = str(error)
-    elif isinstance(error, MemoryError) or "allocate memory" in str(error):
+    elif isinstance(error, MemoryError) or any(words in str(error) for words in TOO_LARGE):
         line = f"not enough memory for these sizes: {error}"
     else:
         return None
-    return " ".join(line.split())
+    return shorten(line, LONGEST_LINE)
 
 
 def _explain_unknown(word: str) -> str:
     if word.startswith("-"):
         return f"no option {word}: options are NAME=VALUE, such as model=gmf; --help lists them"
     return f"{word} stands apart from the other options: put flags such as -m before them all"
+
+
+def explain_words(error: Exception, config_name: str) -> str | None:
+    """Return the line for an error that came before a command's task; None for a bug of ours.
+
+    What Hydra itself stumbles over is on the command line.
+    """
+    line = user_line(error, config_name)
+    if line is not None:
+        return line
+    wrong = find_wrong_choice(split_words()[1], config_name)
+    if wrong is not None:
+        return wrong
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    if any(Path(frame.filename).is_relative_to(folder) for frame in frames for folder in OURS):
+        return None
+    words = split_words()[1]
+    its_own = [word for word in words if word.lstrip("+~").startswith("hydra")]
+    said = str(error) or type(error).__name__
+    return shorten(f"Hydra can't use {' '.join(its_own or words)}: {said}", LONGEST_LINE)
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

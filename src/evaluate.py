@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src import cli
 from src.config.startup import importing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from omegaconf import DictConfig
 
     from src.config.compose import Plain
@@ -19,33 +16,32 @@ if TYPE_CHECKING:
 def evaluate(cfg: DictConfig) -> None:
     """Score the run's best checkpoint on test, against the run's candidates or others."""
     with importing():
+        from src.config.compose import plain
+        from src.config.trust import trusted_modules
         from src.run.assembly import assemble
         from src.run.experiment import test
         from src.run.finished import write_finished
         from src.run.lookup import BEST, find_run
         from src.run.options import read_options
+        from src.run.saved import read_saved_options
         from src.run.summary import print_results
 
     folder, run = cli.output_folder(), find_run(str(cfg.run), cfg.tracking)
-    options = read_options(_change(_read_config(run), cfg.data, cfg.trainer))
+    own = plain(cfg)
+    saved = read_saved_options(run, trusted_modules(own))
+    options = read_options(_change(saved, own))
     made = assemble(options, folder, weights=run / BEST)
     metrics = test(made, folder, checkpoint=None)
     write_finished(folder, metrics)
     print_results(options, metrics, folder, location=None)
 
 
-def _read_config(run: Path) -> Plain:
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[return-value]
-
-
-def _change(options: Plain, data: Mapping[str, Any], trainer: Mapping[str, Any]) -> Plain:
-    """Return a run's options with other data options, where given, and this command's trainer."""
-    given = {key: value for key, value in data.items() if value is not None}
+def _change(options: Plain, own: Plain) -> Plain:
+    """Return a run's options with this command's data options, where given, trainer and trust."""
+    given = {key: value for key, value in own["data"].items() if value is not None}
     source = {key: value for key, value in given.items() if key in options["data"]["source"]}
     changed = {**options["data"], **given, "source": {**options["data"]["source"], **source}}
-    return {**options, "data": changed, "trainer": dict(trainer)}
+    return {**options, "data": changed, "trainer": own["trainer"], "trust": own["trust"]}
 
 
 def main() -> None:

@@ -59,18 +59,17 @@ def _check_picture(what: str | None) -> None:
 
 def _find_run(options: Plain) -> tuple[Path, Plain]:
     """Return the folder and the options of the run to be drawn."""
-    from omegaconf import OmegaConf
-
     from src.config.compose import given_words
+    from src.config.trust import trusted_modules
     from src.run.lookup import find_run
+    from src.run.saved import read_saved_options
 
     run = options["run"]
     chosen = [word for word in given_words() if word.startswith(("data=", "data."))]
     if chosen:
         raise UserError(f"run={run} is drawn with its own data: leave out {chosen[0]}")
     folder = find_run(str(run), options["tracking"])
-    config = OmegaConf.load(folder / "config.yaml")
-    return folder, OmegaConf.to_container(config)  # type: ignore[return-value]
+    return folder, read_saved_options(folder, trusted_modules(options))
 
 
 def _record(file: Path, folder: Path, tracking: Plain) -> None:

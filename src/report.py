@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from src import cli
+from src.config.quoting import assign
 from src.config.startup import importing
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ NONE = ("null", "")
 def report(cfg: DictConfig) -> None:
     """Write the page of the chosen runs, or of the latest sweep."""
     with importing():
+        from src.config.build import check
         from src.reporting.comparison.comparison_page import write_report
         from src.reporting.comparison.run_choice import check_choice, choose_runs, name_file
         from src.reporting.output_file import output_file
@@ -31,7 +33,7 @@ def report(cfg: DictConfig) -> None:
     check_choice(wanted)
     for _ in recover():
         pass
-    reader = Reader(cfg.tracking.uri)
+    reader = Reader(**check(Reader, {"uri": cfg.tracking.uri}, "tracking"))
     title, records = choose_runs(reader, **wanted)
     default = cli.output_folder() / f"{name_file(title)}.html"
     page = default if cfg.out is None else output_file(str(cfg.out), (".html",))
@@ -45,14 +47,14 @@ def report(cfg: DictConfig) -> None:
 def _write_for_hydra(word: str) -> str:
     """Return an option as Hydra has to be given it.
 
-    To Hydra A,B is a sweep, 1e234567 is a number, and `experiment` chooses a file of options.
+    To Hydra A,B is a sweep, and `experiment` chooses a file of options.
     """
     name, _, value = word.partition("=")
     if name == "experiment":
         return f"tracking.{word}"
     if name == "runs" and value not in NONE:
         ids = [one.strip("[]'\" ") for one in value.split(",")]
-        return f"runs=[{','.join(repr(one) for one in ids)}]"
+        return assign("runs", ids)
     return word
 
 

@@ -123,7 +123,8 @@ VERBS = set(
     Combine
     Compare Compile Compose Compute Convert Copy Count Cut Derive Describe Discount Divide Download
     Draw
-    Drop End Estimate Exchange Execute Explain Fill Find Fit Flatten Flush Format Fuse Generate Give Go
+    Drop End Estimate Exchange Execute Explain Fill Find Fit Flatten Flush Format Fuse Generate Give
+    Go
     Group Hold Import Index Interrupt Invert Join Keep Label Learn Leave Let List Load Locate
     Log Look Make Map Mark Measure Merge Move Multiply Name Note Number Observe Open Order Parse
     Pick Place Predict Prepare Print Put Raise Rank Read Record Reduce Refuse Remove Rename

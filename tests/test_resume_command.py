@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import time
@@ -128,3 +129,12 @@ def test_auto_begins_a_new_run_where_there_is_nothing_to_go_on_with(
     assert "nothing to go on with: a new run" in first.out
     second = call(*words, "model.factors=9", f"hydra.run.dir={tmp_path}/runs/two")
     assert second.folder == tmp_path / "runs" / "two"
+
+
+def test_a_folder_may_not_name_foreign_code(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    about = {"key": "0" * 16, "words": ["data=synthetic", "model._target_=os.system"]}
+    (tmp_path / "theirs" / "started.json").write_text(json.dumps(about))
+    done = call(f"resume={tmp_path}/theirs")
+    assert done.status == 2
+    assert "names os.system as model, which is none of this project's" in done.err

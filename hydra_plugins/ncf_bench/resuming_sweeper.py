@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from src.config.compose import compose_jobs, grid, plain
+from src.config.quoting import assign
 from src.config.startup import importing
 
 ALL_CORES = -1  # the joblib launcher's own default
@@ -48,19 +49,19 @@ class ResumingSweeper(BasicSweeper):
         HydraConfig.instance().set_config(self.config.copy())
         combinations = grid(arguments, self.params)
         swept, name = list_swept(combinations), name_sweep(self.config, combinations)
-        of_sweep = [f"sweep.name={name}", f"sweep.swept=[{','.join(swept)}]"]
+        of_sweep = [assign("sweep.name", name), assign("sweep.swept", swept)]
         self._hand_down(of_sweep)
         composed = map(plain, compose_jobs(combinations, *of_sweep))
         jobs = plan(list(zip(combinations, composed, strict=True)))
         with SweepRecord(name, jobs) as record:
-            self._hand_down([f"{option}={value}" for option, value in record.for_jobs.items()])
+            self._hand_down([assign(option, value) for option, value in record.for_jobs.items()])
             left = [job for job in jobs if job.wanted]
             # one at a time where they can't run at once, so that the record keeps up with them
             size = 1 if isinstance(self.launcher, BasicLauncher) else len(left)
             for first in range(0, len(left), max(1, size)):
                 batch = left[first : first + size]
                 record.starting(batch)
-                words = [[*job.words, f"hydra.sweep.subdir={job.key}"] for job in batch]
+                words = [[*job.words, assign("hydra.sweep.subdir", job.key)] for job in batch]
                 results = self.launcher.launch(words, initial_job_idx=first)
                 record.ended(batch, list(map(_read_error, results)))
         record.raise_failures()

@@ -12,4 +12,6 @@ class TunedExperiments(SearchPathPlugin):
     """Adds the folder to where every command's configuration is looked for."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("outputs", f"file://{compose.OUTPUTS}/conf")
+        folder = compose.OUTPUTS / "conf"
+        if folder.is_dir():
+            search_path.append("outputs", f"file://{folder}")

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -23,14 +23,15 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Glob, Override, OverrideType
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.paths import CONF, OUTPUTS
-from src.errors import UserError, did_you_mean
+from src.config.quoting import assign
+from src.errors import UserError, did_you_mean, shorten
 
 Plain = dict[str, Any]
 """A composed configuration, resolved, as plain containers."""
@@ -61,6 +62,8 @@ def grid(words: Sequence[str], params: Mapping[str, Any] | None = None) -> list[
     sweeps. Words of the command line take the place of those.
     """
     swept = params_of(words) if params is None else params
+    if not isinstance(swept, Mapping):
+        raise UserError(f"hydra.sweeper.params={shorten(swept)}: values by option are needed here")
     given = [f"{key}={value}" for key, value in swept.items()]
     overrides = OverridesParser.create().parse_overrides([*given, *words])
     (combinations,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
@@ -114,11 +117,43 @@ def explained(words: Sequence[str]) -> Iterator[None]:
     """
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if wrong := find_wrong_choice(words):
+            raise UserError(wrong) from error
+        if not isinstance(error, HydraException | OmegaConfBaseException):
+            raise
         cause = error.__cause__ or error
         key = getattr(cause, "full_key", None)
         line = f"no option {key}{_hint(key)}" if key else " ".join(str(cause).split())
         raise UserError(f"{line} (in {command_line('train', '-m', *words)})") from error
+
+
+def find_wrong_choice(words: Sequence[str], command: str = "train") -> str | None:
+    """Return what to say of the first word that chooses what is no name, if one does: model=5.
+
+    Hydra itself ends there in errors of many kinds.
+    """
+    groups = group_choices()
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in groups or _chooses_names(word):
+            continue
+        try:
+            compose([word], command=command)
+        except Exception:  # of any kind
+            return f"no {name} {shorten(value)} ({name}: {', '.join(groups[name])})"
+    return None
+
+
+def _chooses_names(word: str) -> bool:
+    """Tell whether a word gives a group names, or what is no choice at all."""
+    try:
+        value = OverridesParser.create().parse_override(word).value()
+    except HydraException:
+        return True
+    chosen = getattr(value, "list", value)  # of a sweep
+    each = chosen if isinstance(chosen, list) else [chosen]
+    return all(isinstance(one, str | Glob) for one in each)
 
 
 def _hint(key: str) -> str:
@@ -141,6 +176,21 @@ def _names(node: Any, prefix: str) -> Iterator[str]:
 def parse_option(word: str) -> str:
     """Return the whole name of the option or group that a word of the command line sets."""
     return OverridesParser.create().parse_override(word).key_or_group
+
+
+def keep_text(word: str, texts: Collection[str]) -> str:
+    """Return a word, quoted if it gives one of the options `texts` what looks like a number.
+
+    sweep.name=1e5 is a name, and so is a run's id of digits and an e; `true` counts as a number.
+    """
+    option, given, value = word.partition("=")
+    if not given or option not in texts:
+        return word
+    try:
+        number = OverridesParser.create().parse_override(f"text={value}").value()
+    except HydraException:  # told where the whole command line is read
+        return word
+    return assign(option, value) if isinstance(number, int | float) else word
 
 
 def given_words() -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+Count = Annotated[int, Ge(1), Lt(2**31)]
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -22,9 +23,9 @@ class PreparationOptions:
     validation: bool = True
     test_ratio: Annotated[float, Gt(0), Lt(1)] = 0.1
     validation_ratio: Annotated[float, Gt(0), Lt(1)] = 0.1
-    candidates: Annotated[int, Ge(1)] | Literal["released", "all"] = 99
+    candidates: Count | Literal["released", "all"] = 99
     threshold: float | None = None
-    k_core: Annotated[int, Ge(1)] = 1
+    k_core: Count = 1
     split_seed: Annotated[int, Ge(0)] = 0
 
 
@@ -32,6 +33,6 @@ class PreparationOptions:
 class DataOptions(PreparationOptions):
     """All options of an InteractionDataModule; `batch_size` counts positives and negatives."""
 
-    negatives: Annotated[int, Ge(1)] = 4
-    popularity_power: Annotated[float, Ge(0)] = 0.0
-    batch_size: Annotated[int, Ge(1)] = 256
+    negatives: Annotated[int, Ge(1), Le(10_000)] = 4
+    popularity_power: Annotated[float, Ge(0), Le(10)] = 0.0
+    batch_size: Count = 256

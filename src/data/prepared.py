@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from src.data.interactions import IntArray, Interactions
+from src.data.seal import check_seal, seal
 from src.data.splitting import Split
 
 Part = Literal["val", "test"]
@@ -38,7 +39,10 @@ class Prepared:
 
 
 def save(prepared: Prepared, folder: Path) -> None:
-    """Write one .npy file for each array to `folder`."""
+    """Write one .npy file for each array to `folder`, and what tells whether they are whole.
+
+    Raises OSError when the disk is full.
+    """
     split = prepared.split
     arrays: dict[str, Any] = {"user_ids": split.train.user_ids, "item_ids": split.train.item_ids}
     for name, part in (("train", split.train), ("val", split.validation), ("test", split.test)):
@@ -48,12 +52,25 @@ def save(prepared: Prepared, folder: Path) -> None:
     for part_name, candidates in (prepared.candidates or {}).items():
         arrays[f"{part_name}_candidates"] = candidates
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    (folder / "fingerprint").write_text(prepared.fingerprint)
+        # numpy itself writes to a file without saying why that failed
+        with (folder / f"{name}.npy").open("wb") as file:
+            np.save(_Writer(file), array, allow_pickle=False)
+    seal(folder, prepared.fingerprint)
 
 
-def load(folder: Path) -> Prepared:
-    """Map into memory the arrays that `save` wrote to `folder`."""
+class _Writer:
+    """A file to numpy only by its method to write."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+def load(folder: Path, fingerprint: str) -> Prepared:
+    """Map into memory the arrays that `save` wrote to `folder`.
+
+    Raises DamageError unless every file is as it was written, for arrays of this fingerprint.
+    """
+    check_seal(folder, fingerprint)
     arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
 
     def gather_columns(name: str) -> Interactions:
@@ -71,4 +88,4 @@ def load(folder: Path) -> Prepared:
         name: arrays[f"{name}_candidates"] for name in parts if f"{name}_candidates" in arrays
     }
     split = Split(gather_columns("train"), gather_columns("val"), gather_columns("test"))
-    return Prepared(split, candidates or None, (folder / "fingerprint").read_text())
+    return Prepared(split, candidates or None, fingerprint)

@@ -6,19 +6,20 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from src.data.candidates import draw_candidates
 from src.data.data_options import PreparationOptions
 from src.data.filtering import filter_interactions, refuse_filters
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared, load, save
+from src.data.seal import DamageError
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
     Split,
@@ -34,9 +35,12 @@ log = logging.getLogger(__name__)
 # Part of the cache key: raise it whenever the same options give other arrays.
 FORMAT = 2
 
+# Ends the name of a folder that is being written
+UNFINISHED = ".part"
+
 
 def prepare(name: str, source: Source, options: PreparationOptions, cache: Path) -> Prepared:
-    """Load the prepared arrays from `cache`; make them first if they are not there.
+    """Load the prepared arrays from `cache`; make them first if they are not there, or damaged.
 
     Processes that ask for the same arrays at once wait for the first of them. Raises UserError
     for whatever is wrong with the source or the options.
@@ -44,15 +48,50 @@ def prepare(name: str, source: Source, options: PreparationOptions, cache: Path)
     key = {"format": FORMAT, "source": source.fingerprint(), **_cache_key(options)}
     fingerprint = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     folder = cache / f"{name}-{fingerprint[:16]}"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f".{folder.name}.lock"):
-            if not folder.exists():
-                log.info("preparing %s, once for these options", name)
-                _write_atomically(_make_arrays(source, options, fingerprint), folder)
-    prepared = load(folder)
+    try:
+        prepared = load(folder, fingerprint)
+    except DamageError:
+        prepared = _prepare_alone(name, source, options, folder, fingerprint)
     _log_sizes(prepared)
     return prepared
+
+
+def _prepare_alone(
+    name: str, source: Source, options: PreparationOptions, folder: Path, fingerprint: str
+) -> Prepared:
+    """Make the folder's arrays, in place of damaged ones, while other processes wait for them."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(folder):
+        _remove_orphans(folder)
+        try:
+            return load(folder, fingerprint)  # another process has made them meanwhile
+        except DamageError as damage:
+            if folder.exists():
+                log.warning("%s is damaged (%s): preparing it again", folder, damage)
+            else:
+                log.info("preparing %s, once for these options", name)
+        _write_atomically(_make_arrays(source, options, fingerprint), folder)
+        return load(folder, fingerprint)
+
+
+def _lock(folder: Path) -> FileLock:
+    """Return the lock that whoever makes the folder holds."""
+    return FileLock(folder.with_name(f".{folder.name}.lock"))
+
+
+def _working_folder(folder: Path) -> Path:
+    """Return where the arrays are written that become `folder`."""
+    return folder.with_name(f".{folder.name}{UNFINISHED}")
+
+
+def _remove_orphans(folder: Path) -> None:
+    """Remove what preparations left that were killed; the lock of `folder` is held."""
+    own = _working_folder(folder)
+    _remove(own)
+    for working in set(folder.parent.glob(f".*{UNFINISHED}")) - {own}:
+        other = working.with_name(working.name[1:].removesuffix(UNFINISHED))
+        with suppress(Timeout), _lock(other).acquire(timeout=0):
+            _remove(working)
 
 
 def _cache_key(options: PreparationOptions) -> dict[str, Any]:
@@ -73,15 +112,26 @@ def _make_arrays(source: Source, options: PreparationOptions, fingerprint: str) 
 
 
 def _write_atomically(prepared: Prepared, folder: Path) -> None:
-    """Fill a temporary folder and rename it to `folder`, so that `folder` is never half made."""
-    working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    """Fill a working folder and rename it to `folder`, so that `folder` is never half made."""
+    working = _working_folder(folder)
     try:
+        working.mkdir()
         save(prepared, working)
-        working.chmod(0o755)
+        _remove(folder)
         working.rename(folder)
-    except BaseException:
-        shutil.rmtree(working, ignore_errors=True)
+    except BaseException as error:
+        _remove(working)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(folder)
         raise
+
+
+def _remove(path: Path) -> None:
+    """Remove what is there, if anything is: a folder, or what lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _log_sizes(prepared: Prepared) -> None:

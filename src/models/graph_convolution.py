@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag
 
@@ -14,7 +14,7 @@ from src.data.interactions import Interactions
 from src.models.recommender import Dropout, Factors, Recommender
 from src.models.stored import Stored
 
-NumLayers = Annotated[int, Ge(1)]
+NumLayers = Annotated[int, Ge(1), Le(100)]
 
 # LightGCN's released code
 EMBEDDING_STD = 0.1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Protocol, Self
 
 import torch
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
 from src.config.build import check
@@ -23,7 +23,7 @@ PAIRS_PER_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 22}
 
 # Types of options that several models have, with their ranges
 Factors = Annotated[int, Ge(1)]
-NumLayers = Annotated[int, Ge(0)]
+NumLayers = Annotated[int, Ge(0), Le(100)]
 Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
 

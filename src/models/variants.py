@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 from torch import Tensor, nn
 
 from src.models.embedded import Embedded
@@ -36,7 +36,7 @@ class GeneralNCF(Embedded):
         n_users: int,
         n_items: int,
         out_size: Factors = 8,
-        num_layers: Annotated[int, Ge(1)] = 3,
+        num_layers: Annotated[int, Ge(1), Le(100)] = 3,
         dropout: Dropout = 0.0,
     ) -> None:
         super().__init__(n_users, n_items)

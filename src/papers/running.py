@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from src.config.compose import add_search_words, command_line
 from src.config.processes import own_command, own_environment
+from src.config.quoting import assign
 from src.errors import INTERRUPTED, TERMINATED
 from src.papers.reproduction import RecordedRuns
 from src.papers.sweeps import Sweep
@@ -19,7 +20,7 @@ def run_missing(sweeps: Sequence[Sweep], workers: int) -> list[Sweep]:
     failed = []
     for sweep in {sweep.name: sweep for sweep in sweeps}.values():
         if not _is_complete(sweep):
-            words = [*sweep.words, f"sweep.name={sweep.name}", *_choose_launcher(workers)]
+            words = [*sweep.words, assign("sweep.name", sweep.name), *_choose_launcher(workers)]
             if _train(words):
                 failed.append(sweep)
     return failed

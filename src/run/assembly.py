@@ -91,7 +91,7 @@ def _make_module(
     """Make the module with its model: of the checkpoint `weights`, fused, or fresh."""
     n_users, n_items = data.n_users, data.n_items
     if weights is not None:
-        model = load_model(weights, n_users, n_items)
+        model = load_model(weights, n_users, n_items, trusted=options.trusted)
     else:
         model = make_model(options.model.component, n_users, n_items)
     module = _wrap(options, model)
@@ -127,6 +127,9 @@ def _start(options: Options, model: Recommender) -> None:
     """Let the model start from the trained ones that `model.pretrained` names."""
     references = options.model.pretrained
     files = {part: find_checkpoint(run, options.tracking) for part, run in references.items()}
-    parts = {part: load_model(file, model.n_users, model.n_items) for part, file in files.items()}
+    parts = {
+        part: load_model(file, model.n_users, model.n_items, trusted=options.trusted)
+        for part, file in files.items()
+    }
     _, starting = split_model_options(options.model.component)
     model.start_from(parts, **check(type(model).start_from, starting, "model"))

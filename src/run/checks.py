@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from src.config.build import check
+from src.config.build import Component, check
 from src.config.compose import Plain, plain
 from src.errors import UserError
 from src.evaluation.catalogue import check_cutoffs, check_monitor
@@ -96,11 +97,17 @@ def _try_training(options: Options, model: Recommender) -> None:
     make_scheduler = scheduler.bind() if scheduler else None
     try:
         optimizer = make_optimizer([nn.Parameter(torch.zeros(1))])
+        _check_kind(options.optimizer, optimizer, Optimizer)
         if make_scheduler is not None:
-            make_scheduler(optimizer)
-    except (ValueError, TypeError, ZeroDivisionError) as error:
+            _check_kind(scheduler, make_scheduler(optimizer), LRScheduler)
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise UserError(f"optimizer or scheduler: {error}") from error
     check_sparse(model, optimizer)
+
+
+def _check_kind(chosen: Component, made: object, kind: type) -> None:
+    if not isinstance(made, kind):
+        raise UserError(f"{chosen.group}._target_={chosen.target} is no {kind.__name__} of torch's")
 
 
 def _refuse_gradient_options(options: Options, model: Fitted) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from src.config.compose import Plain
 from src.config.paths import SOURCE
+from src.config.trust import named_code
 
 LENGTH = 12
 
@@ -50,26 +50,11 @@ def own_code_version(options: Plain) -> str | None:
     Modules count too that they import from their own folder, from other parts of their package and
     from beside it.
     """
-    modules = sorted({path.rpartition(".")[0] for path in _named_paths(options)})
+    modules = sorted({path.rpartition(".")[0] for _, path in named_code(options)})
     found: dict[str, Path] = {}
     for module in modules:
         _collect(module, found)
     return _digest(sorted(found.items())) if found else None
-
-
-def _named_paths(node: Any) -> Iterator[str]:
-    """Yield every dotted path by which a configuration names code."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "_target_" and isinstance(value, str):
-                yield value
-            elif key == "metrics" and isinstance(value, list):
-                yield from map(str, value)
-            else:
-                yield from _named_paths(value)
-    elif isinstance(node, list):
-        for entry in node:
-            yield from _named_paths(entry)
 
 
 def _collect(module: str, found: dict[str, Path]) -> None:

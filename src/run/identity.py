@@ -14,6 +14,8 @@ from src.run.options import read_options
 KEY_LENGTH = 16
 # Options that say how runs are recorded and kept, and change none
 RECORDING = ("tracking", "sweep", "resume", "checkpoint_every")
+# and those that decide no more than whether a run may start
+ASIDE = (*RECORDING, "trust")
 
 
 def read_fingerprint(options: Plain) -> str | None:
@@ -31,12 +33,12 @@ def decisive(options: Plain) -> Plain:
     """
     data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
     data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
-    return {k: v for k, v in options.items() if k not in RECORDING} | {"data": data}
+    return {k: v for k, v in options.items() if k not in ASIDE} | {"data": data}
 
 
 def digest_code(options: Plain) -> dict[str, str]:
     """Return digests of the code that computes a run with these options: ours, and the user's."""
-    own = own_code_version({key: options[key] for key in options if key not in RECORDING})
+    own = own_code_version({key: options[key] for key in options if key not in ASIDE})
     return {"code": code_version(), **({} if own is None else {"own_code": own})}
 
 

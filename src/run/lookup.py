@@ -22,6 +22,8 @@ def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:
     if "uri" in tracking:
         from src.tracking.mlflow import find_run_folder
 
+        if not isinstance(tracking["uri"], str):
+            raise UserError(f"tracking.uri={tracking['uri']}: Input should be a valid string")
         found = find_run_folder(reference, tracking["uri"])
         if found is not None:
             return found

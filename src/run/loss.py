@@ -6,7 +6,8 @@ import inspect
 from functools import partial
 from typing import Any
 
-from src.config.build import Component, check
+from src.config.build import Component
+from src.errors import UserError
 from src.run.options import Options
 from src.training.losses import is_rating_loss
 
@@ -23,7 +24,11 @@ def build_loss(chosen: Component, n_items: int) -> Any:
     options that it does not have.
     """
     target = chosen.callable
-    options = check(target, chosen.options, chosen.group)
-    if "n_items" in inspect.signature(target).parameters:
-        options["n_items"] = n_items
-    return target(**options) if inspect.isclass(target) else partial(target, **options)
+    bound = chosen.bind()
+    given = {"n_items": n_items} if "n_items" in inspect.signature(target).parameters else {}
+    loss: Any = chosen.build(**given) if inspect.isclass(target) else partial(bound, **given)
+    try:
+        inspect.signature(loss).bind(*["logits", "ratings"][: 1 + is_rating_loss(target)])
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{chosen.group}._target_={chosen.target}: no loss of logits") from error
+    return loss

@@ -11,11 +11,26 @@ from annotated_types import Ge, Gt, Lt
 
 from src.config.build import Component, check, read
 from src.config.compose import Plain
+from src.config.names import check_name
+from src.config.trust import trusted_modules
 from src.data.data_options import DataOptions
-from src.errors import UserError
+from src.errors import UserError, shorten
 from src.evaluation.catalogue import Metric, choose_metrics
 from src.training.checkpoint_interval import Every, read_every
 from src.training.trainer_options import TrainerOptions
+
+# What every run has options of; a node below another one comes after it
+GROUPS = (
+    "data",
+    "data.source",
+    "model",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "protocol",
+    "tracking",
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,8 @@ class Options:
     """The catalogue's, and those of the user's own."""
     l2: float
     gradient_clip: float | None
+    trusted: tuple[str, ...]
+    """Modules of the user's own, which files may name too."""
     compiled: bool
     """Whether steps are taken by compiled code where it serves."""
     checkpoint_every: Every | None
@@ -95,6 +112,7 @@ def read_options(plain: Plain) -> Options:
 
     Raises UserError that names the first option that is mistaken.
     """
+    check_groups(plain)
     whole = _check_whole(plain)
     protocol = read(ProtocolOptions, plain["protocol"], "protocol")
     return Options(
@@ -112,9 +130,20 @@ def read_options(plain: Plain) -> Options:
         metrics=choose_metrics(whole["metrics"]),
         l2=whole["l2"],
         gradient_clip=whole["gradient_clip"],
+        trusted=trusted_modules(plain),
         compiled=whole["compiled"],
         checkpoint_every=read_every(plain.get("checkpoint_every")),
     )
+
+
+def check_groups(plain: Plain) -> None:
+    """Raise UserError unless every group of options is there."""
+    for group in GROUPS:
+        node = plain
+        for name in group.split("."):
+            node = node.get(name)  # type: ignore[assignment]
+            if not isinstance(node, Mapping):
+                raise UserError(f"{group}={shorten(node)}: a choice, or options, are needed here")
 
 
 def _check_whole(plain: Plain) -> dict[str, Any]:
@@ -129,7 +158,11 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
         compiled: bool,
     ) -> None: ...
 
-    own = {key: plain[key] for key in ("seed", "ks", "l2", "gradient_clip")}
+    needed = ("seed", "ks", "l2", "gradient_clip")
+    for name in needed:
+        if name not in plain:
+            raise UserError(f"{name} has to be given")
+    own = {key: plain[key] for key in needed}
     later = {"metrics": plain.get("metrics", []), "compiled": plain.get("compiled", True)}
     return check(whole, {**own, **later}, "")
 
@@ -137,6 +170,10 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
 def _read_data(node: Mapping[str, Any]) -> Data:
     # root and path are for the source, which has taken them by interpolation
     apart = ("name", "source", "cache", "root", "path")
+    places = {"cache": str, "path": str | None}
+    for name, kind in places.items():
+        if not isinstance(node.get(name), kind):
+            raise UserError(f"data.{name}={shorten(node.get(name))}: the name of a file is needed")
     own = {key: value for key, value in node.items() if key not in apart}
     return Data(
         name=_read_name(node, "data"),
@@ -149,6 +186,10 @@ def _read_data(node: Mapping[str, Any]) -> Data:
 
 def _read_model(node: Mapping[str, Any]) -> Model:
     given = node.get("pretrained") or {}
+    if not isinstance(given, Mapping):
+        raise UserError(
+            f"model.pretrained={shorten(given)}: runs by part, as model.pretrained.gmf=RUN"
+        )
     pretrained = {part: str(run) for part, run in given.items() if run is not None}
     own = {key: value for key, value in node.items() if key not in ("name", "pretrained")}
     return Model(_read_name(node, "model"), Component.read(own, "model"), pretrained)
@@ -158,4 +199,4 @@ def _read_name(node: Mapping[str, Any], group: str) -> str:
     """Return what the choice is called in tables and folders."""
     if "name" not in node:
         raise UserError(f"{group}.name has to be given, in the file of conf/{group} too")
-    return str(node["name"])
+    return check_name(f"{group}.name", node["name"])

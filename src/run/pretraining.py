@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src.config.compose import plain
+from src.config.trust import trusted_modules
+from src.errors import UserError, shorten
 from src.run.checks import check_options
 
 
@@ -24,21 +26,27 @@ def pretrain(cfg: DictConfig, run_stage: Callable[[str, DictConfig], Path]) -> N
     for name, stage in stages.items():
         print(f"pre-training {name}", flush=True)
         cfg.model.pretrained[name] = str(run_stage(name, stage))
+    # what the stages' own configurations name, their checkpoints may name too
+    named = [module for stage in stages.values() for module in trusted_modules(plain(stage))]
+    if named:
+        cfg.trust = list(dict.fromkeys([*trusted_modules(plain(cfg)), *named]))
 
 
 def take_stages(cfg: DictConfig) -> dict[str, DictConfig]:
     """Take `pretrain` out of `cfg`; return each stage's whole configuration, in order."""
+    given = cfg.get("pretrain")
+    if not isinstance(given, DictConfig | None):
+        raise UserError(f"pretrain={shorten(given)}: options by stage, as pretrain.gmf.model")
     # resolved before the run's own model and optimizer, to which they refer, give way to them
-    stages = OmegaConf.to_container(cfg.get("pretrain", OmegaConf.create()), resolve=True)
+    stages = {} if given is None else plain(given)
     with open_dict(cfg):
         cfg.pop("pretrain", None)
-    return {
-        name: _make_stage(cfg, stage)
-        for name, stage in cast("dict[str, dict[str, Any]]", stages).items()
-    }
+    return {str(name): _make_stage(cfg, str(name), stage) for name, stage in stages.items()}
 
 
-def _make_stage(cfg: DictConfig, stage: dict[str, Any]) -> DictConfig:
+def _make_stage(cfg: DictConfig, name: str, stage: object) -> DictConfig:
+    if not isinstance(stage, dict):
+        raise UserError(f"pretrain.{name}={shorten(stage)}: options of the stage, as its model")
     stage_cfg = cfg.copy()
     for key, value in stage.items():
         # a choice takes the place of the run's own, other options are added to it

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from src.config.compose import compose, plain
 from src.config.durable import write_text
+from src.config.trust import refuse_foreign_code, trusted_modules
 from src.errors import UserError
 from src.run.finished import read_finished
 from src.run.identity import make_key
@@ -38,7 +39,11 @@ def take_up(cfg: DictConfig, words: Sequence[str], folder: Path) -> tuple[DictCo
         raise UserError(f"resume={reference} is no folder of a run that was cut off")
     if read_finished(found) is not None:
         raise UserError(f"resume={reference} is finished: there is nothing to go on with")
-    chosen = cfg if own else compose(_words_of(found))
+    chosen = cfg
+    if not own:
+        chosen = compose(_words_of(found))
+        # the folder may be somebody else's
+        refuse_foreign_code(plain(chosen), trusted_modules(plain(cfg)), found / STARTED)
     if _key_of(chosen) != _read_key(found):
         raise UserError(
             f"resume={reference} was started with other options or another version of the code, "
@@ -64,12 +69,14 @@ def started(cfg: DictConfig, words: Sequence[str], folder: Path, made: Path) -> 
         try:
             yield again
         except (KeyboardInterrupt, SystemExit):
-            print(f"to go on: python -m src.train resume={folder}", flush=True)
+            trusted = ",".join(trusted_modules(plain(cfg)))
+            more = f" trust=[{trusted}]" if trusted else ""
+            print(f"to go on: python -m src.train resume={folder}{more}", flush=True)
             raise
 
 
 def _without_resume(words: Sequence[str]) -> list[str]:
-    return [word for word in words if not word.startswith("resume=")]
+    return [word for word in words if not word.startswith(("resume=", "trust="))]
 
 
 def _find_latest(runs: Path, key: str) -> Path | None:

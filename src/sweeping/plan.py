@@ -8,16 +8,30 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
-from src.config.compose import Plain
-from src.errors import UserError
+from src.config.build import read
+from src.config.compose import Plain, plain
+from src.config.names import check_name
 from src.run.finished import read_finished
 from src.run.identity import make_key, read_fingerprint
+from src.run.options import check_groups
 
-NAME = re.compile(r"[\w.+-]+")
 LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """The options of a sweep, explained in conf/train.yaml."""
+
+    name: Any
+    rerun: bool
+    folder: str
+    jobs: str
+    parent: str | None
+    swept: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
     for words, options in composed:
+        check_groups(options)
         data = json.dumps(options["data"], sort_keys=True)
         if data not in fingerprints:
             fingerprints[data] = read_fingerprint(options)
@@ -70,33 +85,31 @@ def name_sweep(config: DictConfig, grid: Sequence[Sequence[str]]) -> str:
 
     The same command has the same name. Raises UserError for a name that no folder can have.
     """
-    given = config.sweep.name
+    node = config.sweep
+    given = read(SweepOptions, plain(node) if isinstance(node, DictConfig) else node, "sweep").name
     if given is not None:
         return check_name("sweep.name", given)
     swept = list_swept(grid)
     parts = [_name_values(words) for words in zip(*grid, strict=True) if len(set(words)) > 1]
     if not {"model", "experiment"} & set(swept):
-        parts.insert(0, config.model.name)
+        parts.insert(0, _clean(str(config.model.name)))
     if "data" not in swept:
-        parts.insert(0, config.data.name)
+        parts.insert(0, _clean(str(config.data.name)))
     digest = hashlib.sha256(json.dumps(_without_sweep(grid)).encode()).hexdigest()[:6]
     return f"{'_'.join(parts)[:LONGEST_NAME]}-{digest}"
-
-
-def check_name(option: str, given: object) -> str:
-    """Return the name that the option gives. Raises UserError if no folder can have it."""
-    if not NAME.fullmatch(str(given)):
-        raise UserError(f"{option}={given}: letters, digits and . _ + - only")
-    return str(given)
 
 
 def _name_values(words: Sequence[str]) -> str:
     """Describe swept words: model.factors=8 and model.factors=16 become factors-8-16."""
     option = words[0].split("=")[0]
     values = list(dict.fromkeys(word.split("=", 1)[1] for word in words))
-    values = [re.sub(r"[^\w.+-]+", ".", value).strip(".") for value in values]
     named = [] if option in ("data", "experiment", "model") else [re.split("[./]", option)[-1]]
-    return "-".join([*named, *values])
+    return "-".join([*named, *map(_clean, values)])
+
+
+def _clean(text: str) -> str:
+    """Return a text as part of a folder's name."""
+    return re.sub(r"[^\w.+-]+", ".", text).strip(".")
 
 
 def _without_sweep(grid: Sequence[Sequence[str]]) -> list[list[str]]:

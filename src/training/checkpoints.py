@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import pickle
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from src.config.build import Component, is_kind
+from src.config.trust import refuse_foreign_code
 from src.errors import UserError
 from src.models import Recommender
 from src.training.checkpoint_files import check_whole
@@ -39,32 +40,38 @@ def split_model_options(chosen: Component) -> tuple[Component, dict[str, Any]]:
 
 
 def load_model(
-    checkpoint: str | Path, n_users: int | None = None, n_items: int | None = None
+    checkpoint: str | Path,
+    n_users: int | None = None,
+    n_items: int | None = None,
+    *,
+    trusted: Collection[str] = (),
 ) -> Recommender:
     """Return the trained model of a checkpoint, in evaluation mode, on the CPU.
 
-    `n_users`, `n_items`: of the data that it is meant for, where there are any. Raises UserError
-    when the file is damaged, not one of our checkpoints or was trained on other data.
+    `n_users`, `n_items`: of the data that it is meant for, where there are any. `trusted`: modules
+    that it may name its model's class from, beside ours: ["mymodels"]. Raises UserError when the
+    file is damaged, not one of our checkpoints, names another class, or was trained on other data.
     """
     check_whole(Path(checkpoint))
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         facts = content["hyper_parameters"]
+        sizes = int(facts["n_users"]), int(facts["n_items"])
         weights = {
             name.removeprefix("model."): value for name, value in content["state_dict"].items()
         }
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:  # torch's are of any kind, for damage in one place or another
         raise UserError(f"{checkpoint} is not a checkpoint of this project") from error
-    sizes = facts["n_users"], facts["n_items"]
     if (n_users or sizes[0], n_items or sizes[1]) != sizes:
         raise UserError(
             f"{checkpoint} was trained on {sizes[0]} users and {sizes[1]} items, "
             f"but this data has {n_users} and {n_items}"
         )
+    refuse_foreign_code({"model": facts["model"]}, trusted, checkpoint)
     model = make_model(Component.read(facts["model"], "model"), *sizes)
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(
             f"{checkpoint} was written by a version of this project with other weights in a "
             f"{type(model).__name__}; train it again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class TrainerOptions:
     deterministic: bool = True
     max_epochs: Annotated[int, Ge(1)] = 30
     patience: Annotated[int, Ge(1)] | None = 5
-    threads: Annotated[int, Ge(1)] | None = 1
+    threads: Annotated[int, Ge(1), Le(1024)] | None = 1
     callbacks: list[dict[str, Any]] = field(default_factory=list)
     """Lightning callbacks of the user's own, each a `_target_` with its options."""
     more: dict[str, Any] = field(default_factory=dict)

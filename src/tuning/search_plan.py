@@ -21,12 +21,12 @@ from src.config.compose import (
     parse_option,
     plain,
 )
+from src.config.names import check_name
 from src.errors import UserError, did_you_mean
 from src.evaluation.catalogue import lower_is_better
 from src.run.assembly import make_data
 from src.run.identity import decisive, digest_code
 from src.run.options import read_options
-from src.sweeping.plan import check_name
 from src.tracking.tracker import flatten
 from src.tuning.space import Space, check_names, read_space, split_fixed
 
@@ -70,6 +70,7 @@ def make_plan(cfg: DictConfig) -> SearchPlan:
 
     Raises UserError for a search that sees test, has nothing to search, or names what is no option.
     """
+    given = None if cfg.name is None else check_name("name", cfg.name)
     words = [word for word in given_words() if _option(word) not in OWN]
     options: Plain = plain(compose(words))
     read_options(options)
@@ -77,9 +78,7 @@ def make_plan(cfg: DictConfig) -> SearchPlan:
     space, fixed = _space(cfg, options, [parse_option(word) for word in words])
     about = {**_about(options, space), "sampler_seed": cfg.sampler_seed}
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:6]
-    name = f"{options['data']['name']}-{options['model']['name']}-{digest}"
-    if cfg.name is not None:
-        name = check_name("name", cfg.name)
+    name = given or f"{options['data']['name']}-{options['model']['name']}-{digest}"
     return SearchPlan(name, words, options, space, fixed, about)
 
 

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from src.config.compose import compose
+from src.config.quoting import assign
 from src.run.identity import RECORDING
 
 
@@ -24,7 +25,7 @@ def write_settings(file: Path, words: Sequence[str], comment: Sequence[str]) -> 
         for group, choice in reversed(cfg.hydra.runtime.choices.items())
         if not group.startswith("hydra/") and group not in ("experiment", *RECORDING)
     }
-    default = compose([f"{group}={choice}" for group, choice in choices.items()])
+    default = compose([assign(group, choice) for group, choice in choices.items()])
     # interpolations stay what they are: an option that follows another one still does
     chosen, given = (OmegaConf.to_container(one, resolve=False) for one in (cfg, default))
     assert isinstance(chosen, dict)

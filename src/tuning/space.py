@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +14,10 @@ from optuna.distributions import (
 )
 
 from src.config.build import check
+from src.config.quoting import assign, quote
 from src.errors import UserError, did_you_mean
 
 Scalar = bool | int | float | str | None
-# What needs no quotes on a command line
-PLAIN = re.compile(r"[A-Za-z][\w./+-]*")
 
 
 @dataclass(frozen=True)
@@ -149,21 +146,7 @@ def check_names(space: Space, options: Sequence[str], groups: Mapping[str, Seque
 
 def list_words(space: Space, drawn: Mapping[str, Any]) -> list[str]:
     """Return the words for the command line of what was drawn: model.factors=8."""
-    return [f"{name}={quote(space[name].value(value))}" for name, value in drawn.items()]
-
-
-def quote(value: Any) -> str:
-    """Write a value as Hydra reads it on a command line, exact to the last bit."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{','.join(map(quote, value))}]"
-    if PLAIN.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return [assign(name, space[name].value(value)) for name, value in drawn.items()]
 
 
 def format_drawn(drawn: Mapping[str, Any]) -> str:

@@ -95,10 +95,32 @@ def test_locate() -> None:
     assert locate("pathlib.Path") is Path
 
 
-@pytest.mark.parametrize("path", ["src.models.Nope", "nowhere.Nope", "Nope", ""])
+@pytest.mark.parametrize("path", ["src.models.Nope", "nowhere.Nope"])
 def test_a_target_that_is_not_there(path: str) -> None:
     with pytest.raises(UserError, match=f"^_target_={re.escape(path)} can't be imported: "):
         locate(path)
+
+
+@pytest.mark.parametrize("path", ["Nope", "", "../../x", ".x", "a..b", "a.b.", "a b.c", "a.1"])
+def test_what_is_no_dotted_path(path: str) -> None:
+    with pytest.raises(UserError, match=f"^_target_={re.escape(path)}: no dotted path"):
+        locate(path)
+
+
+@pytest.mark.parametrize(
+    ("node", "line"),
+    [
+        ({"_target_": 5}, "cake._target_=5: no dotted path"),
+        ({"_target_": ["a.b"]}, "cake._target_=['a.b']: no dotted path"),
+        ({}, "cake needs a _target_"),
+        (5, "cake needs a _target_"),
+        (None, "cake needs a _target_"),
+        ({"_target_": "math.pi"}, "cake._target_=math.pi: no class and no function"),
+    ],
+)
+def test_nodes_that_make_nothing(node: Any, line: str) -> None:
+    with pytest.raises(UserError, match=re.escape(line)):
+        build(node, "cake")
 
 
 @pytest.mark.parametrize(

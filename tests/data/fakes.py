@@ -34,6 +34,8 @@ class FakeSource:
         self.data, self.content = data, content
         self.reads = 0
         self.broken = False
+        self.seconds = 0.05
+        """What reading takes: long enough for a second reader to come in, if nothing stops it."""
 
     def fingerprint(self) -> str:
         return self.content
@@ -42,7 +44,7 @@ class FakeSource:
         self.reads += 1
         if self.broken:
             raise UserError("line 3 is no rating")
-        time.sleep(0.05)  # long enough for a second reader to come in, if nothing stops it
+        time.sleep(self.seconds)
         return self.data
 
 

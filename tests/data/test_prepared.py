@@ -34,7 +34,7 @@ def assert_same(loaded: Interactions, saved: Interactions) -> None:
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     save(Prepared(Split(TRAIN, VALIDATION, TEST), CANDIDATES, "f00d"), tmp_path)
-    loaded = load(tmp_path)
+    loaded = load(tmp_path, "f00d")
     assert_same(loaded.split.train, TRAIN)
     assert_same(loaded.part("val"), VALIDATION)
     assert_same(loaded.part("test"), TEST)
@@ -48,7 +48,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", COLUMNS)
 def test_arrays_are_memory_mapped_and_read_only(tmp_path: Path, column: str) -> None:
     save(Prepared(Split(TRAIN, VALIDATION, TEST), CANDIDATES, ""), tmp_path)
-    array = getattr(load(tmp_path).split.train, column)
+    array = getattr(load(tmp_path, "").split.train, column)
     assert isinstance(array, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         array[0] = array[1]
@@ -58,7 +58,7 @@ def test_an_empty_validation_part_and_no_candidates(tmp_path: Path) -> None:
     bare = replace(DATA, ratings=None, timestamps=None)
     empty = bare.take(np.zeros(len(bare), bool))
     save(Prepared(Split(bare, empty, bare), None, ""), tmp_path)
-    loaded = load(tmp_path)
+    loaded = load(tmp_path, "")
     assert len(loaded.split.validation) == 0
     assert loaded.candidates is None
     assert_same(loaded.split.train, bare)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import errno
+import resource
+import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +21,7 @@ from src.data.candidates import draw_candidates
 from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
+from src.data.seal import SEAL
 from src.data.sources.source import ReleasedSplit
 from src.data.splitting import Split, leave_one_out
 from src.errors import UserError
@@ -162,6 +168,130 @@ def test_the_log_says_who_is_in_training_only(
         prepare("toy", source, options(), tmp_path)
     assert "4 users, 8 items: 6 training, 3 validation and 3 test interactions" in caplog.text
     assert "1 users are in training only" in caplog.text
+
+
+# damage
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-4])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def exchange(file: Path) -> None:
+    """Put a data set that is whole, but another one, in its place."""
+    times = [[1, 2, 3], [1, 2, 3]]
+    other = FakeSource(interactions([[4, 5, 6], [0, 1, 2]], n_items=8, times=times), "b")
+    prepared = prepare("other", other, options(), file.parents[2] / "elsewhere")
+    folder = file.parents[2] / "elsewhere" / f"other-{prepared.fingerprint[:16]}"
+    shutil.rmtree(file.parent)
+    folder.rename(file.parent)
+
+
+FILES = ["train_users.npy", "user_ids.npy", "item_ids.npy", "test_candidates.npy", SEAL]
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, truncate, empty, Path.unlink, exchange])
+@pytest.mark.parametrize("file", FILES)
+def test_damage_is_found_and_repaired(
+    damage: Callable[[Path], None],
+    file: str,
+    source: FakeSource,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = prepare("toy", source, options(), tmp_path / "cache")
+    folder = tmp_path / "cache" / f"toy-{whole.fingerprint[:16]}"
+    whole = replace(whole, candidates={k: v.copy() for k, v in (whole.candidates or {}).items()})
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    damage(folder / file)
+    again = prepare("toy", source, options(), tmp_path / "cache")
+    assert same(whole, again)
+    assert source.reads == 2
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith(f"{folder} is damaged (")
+    assert line.endswith("): preparing it again")
+    assert file in line or file == SEAL or damage is exchange
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+    assert folders(tmp_path / "cache") == [folder.name]
+
+
+@pytest.mark.parametrize("stray", ["val_candidates.npy", "train_notes.txt", "folder/file.npy"])
+def test_what_is_no_part_of_it_is_damage(stray: str, source: FakeSource, tmp_path: Path) -> None:
+    usual = options(candidates="all")
+    folder = tmp_path / f"toy-{prepare('toy', source, usual, tmp_path).fingerprint[:16]}"
+    (folder / stray).parent.mkdir(exist_ok=True)
+    (folder / stray).write_bytes((folder / "train_users.npy").read_bytes())
+    assert prepare("toy", source, usual, tmp_path).candidates is None
+    assert source.reads == 2
+    assert not (folder / stray).exists()
+
+
+def test_a_cache_of_an_earlier_version_is_made_again(source: FakeSource, tmp_path: Path) -> None:
+    fingerprint = prepare("toy", source, options(), tmp_path).fingerprint
+    folder = tmp_path / f"toy-{fingerprint[:16]}"
+    (folder / SEAL).replace(folder / "fingerprint")
+    assert prepare("toy", source, options(), tmp_path).fingerprint == fingerprint
+    assert source.reads == 2
+
+
+def test_what_lies_in_its_place_gives_way(source: FakeSource, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("kept")
+    folder = tmp_path / f"toy-{prepare('toy', source, options(), tmp_path).fingerprint[:16]}"
+    shutil.rmtree(folder)
+    folder.symlink_to(precious)
+    prepare("toy", source, options(), tmp_path)
+    shutil.rmtree(folder)
+    folder.write_text("a file")
+    prepare("toy", source, options(), tmp_path)
+    assert source.reads == 3
+    assert (precious / "file").read_text() == "kept"
+
+
+def test_orphans_of_killed_preparations_are_removed(source: FakeSource, tmp_path: Path) -> None:
+    for killed in (".other-0123456789abcdef.part", ".toy-0123456789abcdef.part"):
+        (tmp_path / killed).mkdir()
+        (tmp_path / killed / "train_users.npy").write_bytes(b"half")
+    under_way = tmp_path / ".busy-0123456789abcdef.part"
+    under_way.mkdir()
+    with FileLock(tmp_path / ".busy-0123456789abcdef.lock"):
+        fingerprint = prepare("toy", source, options(), tmp_path).fingerprint
+    assert folders(tmp_path) == [under_way.name, f"toy-{fingerprint[:16]}"]
+
+
+def test_its_own_orphan_is_no_hindrance(source: FakeSource, tmp_path: Path) -> None:
+    folder = tmp_path / f"toy-{prepare('toy', source, options(), tmp_path).fingerprint[:16]}"
+    folder.rename(folder.with_name(f".{folder.name}.part"))
+    (folder.with_name(f".{folder.name}.part") / "stray").write_text("")
+    prepare("toy", source, options(), tmp_path)
+    assert folders(tmp_path) == [folder.name]
+    assert not (folder / "stray").exists()
+
+
+def test_a_disk_that_fills_leaves_nothing(tmp_path: Path) -> None:
+    big = FakeSource(interactions([list(range(50))] * 200, 60), "big")
+    usual = options(candidates="all")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            prepare("toy", big, usual, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.errno == errno.EFBIG  # or ENOSPC, where the disk is full
+    assert folders(tmp_path) == []
+    assert len(prepare("toy", big, usual, tmp_path).split.test) == 200
 
 
 # candidates

@@ -7,9 +7,6 @@ from typing import Any
 
 import optuna
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
-from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from src.errors import UserError
@@ -18,7 +15,6 @@ from src.tuning.space import (
     check_names,
     format_drawn,
     list_words,
-    quote,
     read_space,
     split_fixed,
 )
@@ -52,29 +48,6 @@ def test_words_of_what_is_drawn() -> None:
     assert format_drawn({**drawn, "l2": 0.0123456}) == (
         "model.factors=8 model.layers=wide loss=softmax l2=0.01235"
     )
-
-
-def read(word: str) -> Any:
-    return OverridesParser.create().parse_override(f"option={word}").value()
-
-
-@given(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(allow_nan=False)
-    | st.lists(st.integers(1, 512))
-)
-def test_hydra_reads_what_is_quoted_to_the_last_bit(value: Any) -> None:
-    assert read(quote(value)) == value
-    assert type(read(quote(value))) is type(value)
-
-
-@pytest.mark.parametrize("text", ["bce", "bf16-mixed", "32", "null", "a b", "it's", "x=1,2", "1e3"])
-def test_words_stay_words(text: str) -> None:
-    found = read(quote(text))
-    assert str(getattr(found, "text", found)) == text
-    assert not isinstance(found, int | float)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from src.data.interactions import Interactions
 from src.data.sources.checksums import fingerprint
-from src.data.sources.table import Table
+from src.data.sources.table import Table, decode
 from src.data.sources.text import TextFile, choose_column
-from src.errors import UserError
+from src.errors import UserError, shorten
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PACKED = (".gz", ".zip")
@@ -80,19 +80,23 @@ class TableFile:
         return separator
 
     def _read_parquet(self) -> Table:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             present = pq.read_schema(self.path).names
             names = [choose_column(name, present, str(self.path)) for name in self.columns.values()]
-            frame = pq.read_table(self.path, columns=names).to_pandas()
-        except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
+            read = pq.read_table(self.path, columns=list(dict.fromkeys(names)))
+            read.validate(full=True)  # its texts and offsets are looked at only when they are used
+            # one series a column; what pandas once said of them beside the data is of no use here
+            columns = {name: read.column(name).to_pandas() for name in names}
+        except UserError:
+            raise
+        except Exception as error:  # of many kinds, for damage in one place or another
+            reason = shorten(error, 120)
             raise UserError(f"{self.path} can't be read as Parquet: {reason}") from error
-        if frame.empty:
+        if not read.num_rows:
             raise UserError(f"{self.path} has no rows")
         return Table(
-            {field: frame[name] for field, name in self.columns.items()},
+            {field: decode(columns[name]) for field, name in self.columns.items()},
             place=lambda row: f"{self.path}, row {row + 1}",
         )

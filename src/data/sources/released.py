@@ -62,6 +62,8 @@ class ReleasedNCF:
 
     def read(self) -> ReleasedSplit:
         """Read the split in file order, ids as released. Raises UserError with file and line."""
+        from src.data.sources.table import most_ids  # pandas loads only where files are read
+
         train_file, test_file, negative_file = self._files
         train, test = _read_ratings(train_file), _read_ratings(test_file)
         users, items = train.contiguous("user"), train.contiguous("item")
@@ -74,6 +76,9 @@ class ReleasedNCF:
 
         user_ids = np.arange(1 + users.max())
         item_ids = np.arange(1 + max(items.max(), test_items.max(), negatives.max(initial=0)))
+        if len(item_ids) > most_ids(items, test_items, negatives):
+            item = item_ids[-1]
+            raise UserError(f"{negative_file}: item {item} is not an id that counts from 0")
         return ReleasedSplit(
             Interactions(users, items, user_ids, item_ids, train.ratings(), train.timestamps()),
             Interactions(
@@ -102,7 +107,7 @@ class ReleasedNCF:
 
 def _read_ratings(path: Path) -> Table:
     """Read user, item and, where the file has them, rating and timestamp."""
-    from src.data.sources.text import TextFile  # pandas loads only where files are read
+    from src.data.sources.text import TextFile
 
     file = TextFile(path, "\t")
     fields = ("user", "item", "rating", "timestamp")[: len(file.read_first_row())]

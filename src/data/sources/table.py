@@ -11,7 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from src.data.interactions import Interactions
-from src.errors import UserError
+from src.errors import UserError, shorten
+
+# Bytes that are no UTF-8 (Latin-1 names) stay distinct and can be printed.
+DECODING = "backslashreplace"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Table:
         column = self._require_complete(field)
         if column.dtype.kind == "i":
             return column.to_numpy(np.int64)
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+        numbers = _to_numbers(column)
         # beyond 2**53 a float is not the number that was written
         whole = (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**53)
         self._require_all(column, field, whole, "is not an integer")
@@ -43,7 +46,7 @@ class Table:
     def contiguous(self, field: str) -> NDArray[np.int32]:
         """Convert the column to ids, which must already count from 0."""
         ids = self.integers(field)
-        good = (ids >= 0) & (ids < 2**31 - 1)
+        good = (ids >= 0) & (ids < most_ids(ids))
         self._require_all(self.columns[field], field, good, "is not an id that counts from 0")
         return ids.astype(np.int32)
 
@@ -53,7 +56,7 @@ class Table:
             return None
         column = self._require_complete("rating")
         with np.errstate(over="ignore"):
-            ratings = pd.to_numeric(column, errors="coerce").to_numpy(np.float32)
+            ratings = _to_numbers(column).astype(np.float32)
         self._require_all(column, "rating", np.isfinite(ratings), "is not a number")
         return ratings
 
@@ -66,7 +69,7 @@ class Table:
             return column.to_numpy(np.int64)
         numbers = None
         if column.dtype.kind != "M":
-            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+            numbers = _to_numbers(column)
         # The first row tells which of the two the column holds; the others have to follow it.
         if numbers is not None and not np.isnan(numbers[0]):
             self._require_all(column, "timestamp", np.abs(numbers) < 2.0**63, "is not a number")
@@ -90,7 +93,10 @@ class Table:
             codes, raw = pd.factorize(column.to_numpy())
         else:
             codes, raw = pd.factorize(column.astype(str).to_numpy(object))
-        return codes.astype(np.int32), raw if raw.dtype.kind in "iu" else raw.astype(np.str_)
+        if raw.dtype.kind not in "iu":
+            # numpy takes a zero byte for the end of a text
+            raw = np.array([str(text).replace("\0", "\\x00") for text in raw], np.str_)
+        return codes.astype(np.int32), raw
 
     def _require_complete(self, field: str) -> pd.Series[Any]:
         column = self.columns[field]
@@ -104,7 +110,36 @@ class Table:
     ) -> None:
         if not good.all():
             row = int(good.argmin())
-            self.fail(row, f"{field} {str(column.iloc[row])!r} {problem}")
+            self.fail(row, f"{field} {shorten(column.iloc[row])!r} {problem}")
+
+
+def most_ids(*parts: NDArray[np.integer[Any]]) -> int:
+    """Return how many ids there can be that count from 0, with gaps, where these occur.
+
+    Everything has as many rows as there are ids: one that is mistyped would need them all.
+    """
+    different = len(np.unique(np.concatenate([part.ravel() for part in parts])))
+    return 1000 + 100 * different
+
+
+def decode(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of texts for one of bytes; those that are no UTF-8 stay distinct."""
+
+    def as_text(value: object) -> object:
+        return value.decode(errors=DECODING) if isinstance(value, bytes) else value
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        return column.cat.rename_categories([as_text(one) for one in categories])
+    return column.map(as_text) if column.dtype == object else column
+
+
+def _to_numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Convert a column to numbers [n]; what is none becomes NaN."""
+    try:
+        return pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    except (TypeError, ValueError):  # lists and the like
+        return np.full(len(column), np.nan)
 
 
 def _convert_to_integers(texts: NDArray[Any]) -> NDArray[Any]:

@@ -13,11 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from src.data.sources.archives import open_unpacked
-from src.data.sources.table import Table
-from src.errors import UserError
-
-# Bytes that are no UTF-8 (Latin-1 names) stay distinct and can be printed.
-DECODING = "backslashreplace"
+from src.data.sources.table import DECODING, Table
+from src.errors import UserError, shorten
 
 
 @dataclass(frozen=True)
@@ -65,13 +62,13 @@ class TextFile:
                     keep_default_na=False,  # "NA" and "null" are ids like any other
                     encoding_errors=DECODING,
                 )
-        except pd.errors.ParserError as error:
-            raise UserError(f"{self} can't be parsed: {' '.join(str(error).split())}") from error
+        except (ValueError, OverflowError) as error:  # pandas' own errors are of the first kind
+            raise UserError(f"{self} can't be parsed: {shorten(error, 120)}") from error
         if frame.empty:
             raise UserError(f"{self} has no rows below its header")
         table = Table(
             {field: frame[position] for field, position in used.items()},
-            place=lambda row: f"{self}, line {self._find_line(row + header)}",
+            place=lambda row: f"{self}, {self._find_line(row + header)}",
         )
         if not any_ids:
             for field in ("user", "item"):
@@ -90,9 +87,13 @@ class TextFile:
             )
         return fields
 
-    def _find_line(self, row: int) -> int:
-        """Find the line, from 1, on which the row (from 0, header counted) ends."""
-        return next(line for index, (line, _) in enumerate(self._read_rows()) if index == row)
+    def _find_line(self, row: int) -> str:
+        """Find the line, from 1, on which the row (from 0, header counted) ends: "line 5".
+
+        Where pandas counts other rows in a damaged file than Python, it is "row 5".
+        """
+        rows = enumerate(self._read_rows())
+        return next((f"line {line}" for n, (line, _) in rows if n == row), f"row {row + 1}")
 
     def _read_rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield lines and rows, without blank lines, which pandas leaves out too."""
@@ -105,7 +106,7 @@ class TextFile:
                         joined = self.separator == "::"
                         yield reader.line_num, ":".join(row).split("::") if joined else row
             except csv.Error as error:
-                raise UserError(f"{self} is no delimited text: {error}") from error
+                raise UserError(f"{self} is no delimited text: {shorten(error)}") from error
 
     def __str__(self) -> str:
         return f"{self.member} in {self.path}" if self.member else str(self.path)
@@ -117,7 +118,8 @@ def choose_column(column: int | str, present: Sequence[str], name: str) -> str:
         return str(column)
     wanted = str(column).lower()
     names = sorted(present, key=lambda p: -SequenceMatcher(None, wanted, p.lower()).ratio())
-    raise UserError(f"{name} has no column {column!r}, only {', '.join(map(repr, names))}")
+    shown = shorten(", ".join(map(repr, names)), 120)
+    raise UserError(f"{name} has no column {column!r}, only {shown}")
 
 
 def _suggest_separator(line: str) -> str:

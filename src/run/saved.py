@@ -1,0 +1,53 @@
+"""The options of an earlier run, as its folder has them: a file that may be anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import yaml
+
+from src.config.compose import Plain
+from src.config.trust import refuse_foreign_code
+from src.errors import UserError, shorten
+from src.run.options import check_groups
+
+CONFIG = "config.yaml"
+MOST_BYTES = 1_000_000
+
+
+def read_saved_options(folder: Path, trusted: Collection[str] = ()) -> Plain:
+    """Return the options of the run that wrote to `folder`.
+
+    `trusted`: modules of the user's own that it may name. Raises UserError for a file that is no
+    run's configuration, or that names other code than ours.
+    """
+    file = folder / CONFIG
+    options = _read_yaml(file)
+    if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
+        raise UserError(f"{file} is no configuration of a run: it holds no options")
+    try:
+        check_groups(options)
+    except UserError as error:
+        raise UserError(f"{file} is no configuration of a run: {error}") from error
+    refuse_foreign_code(options, trusted, file)
+    return options
+
+
+def _read_yaml(file: Path) -> object:
+    try:
+        content = file.read_bytes()
+        if len(content) > MOST_BYTES:
+            raise UserError(f"{file} is no configuration of a run: {len(content):,} bytes")
+        # a file of ours has none, and a few lines of them can stand for more than memory holds
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, LOADER)):
+            raise UserError(f"{file} is no configuration of a run: it has aliases")
+        return yaml.load(content, LOADER)
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise UserError(f"{file} is damaged: {shorten(error, 120)}") from error
+
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Makes plain values only."""
