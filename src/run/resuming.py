@@ -41,7 +41,8 @@ def take_up(cfg: DictConfig, words: Sequence[str], folder: Path) -> tuple[DictCo
         raise UserError(f"resume={reference} is finished: there is nothing to go on with")
     chosen = cfg
     if not own:
-        chosen = compose(_words_of(found))
+        trusting = [word for word in words if word.startswith("trust=")]
+        chosen = compose([*_words_of(found), *trusting])
         # the folder may be somebody else's
         refuse_foreign_code(plain(chosen), trusted_modules(plain(cfg)), found / STARTED)
     if _key_of(chosen) != _read_key(found):
