@@ -30,7 +30,7 @@ from omegaconf.errors import (
 
 from src.config.compose import compose, group_choices, help_text, is_job, option_names
 from src.config.paths import CONF
-from src.config.processes import see_working_folder
+from src.config.processes import launched_rank, see_working_folder
 from src.errors import INTERRUPTED, TERMINATED, USER_ERROR, UserError, did_you_mean
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,12 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
+    rank, several = launched_rank()
+    if rank > 0:  # the first of these processes has the command line
+        from src.run.following import follow_launched
+
+        follow_launched()
+        return
     given, unknown = get_args_parser().parse_known_args()
     if unknown:
         fail(_explain_unknown(unknown[0]))
@@ -81,7 +87,12 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         line = user_line(error, config_name)
         if line is None:
             raise
-        fail(line)
+        fail(line, error)
+    finally:
+        if several and rank == 0:
+            from src.run.leading import dismiss
+
+            dismiss()
 
 
 def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -95,9 +106,9 @@ def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
             if line is None:
                 raise
             if not is_job():
-                fail(line)
+                fail(line, error)
             log.error("%s", line)
-            raise UserError(line) from error
+            raise (type(error) if isinstance(error, UserError) else UserError)(line) from error
 
     return wrapped
 
@@ -129,11 +140,11 @@ def _terminate(*_: object) -> NoReturn:
     sys.exit(TERMINATED)
 
 
-def fail(line: str) -> NoReturn:
-    """End the process with one line on stderr and the status of a user's mistake."""
+def fail(line: str, error: Exception | None = None) -> NoReturn:
+    """End the process with one line on stderr and the error's status, or a user's mistake's."""
     sys.stdout.flush()
     print(f"error: {line}", file=sys.stderr)
-    sys.exit(USER_ERROR)
+    sys.exit(error.status if isinstance(error, UserError) else USER_ERROR)
 
 
 def user_line(error: Exception, config_name: str | None = None) -> str | None:

@@ -15,6 +15,14 @@ class UserError(Exception):
     The message says what is wrong and what to do about it.
     """
 
+    status = USER_ERROR
+
+
+class LostProcessError(UserError):
+    """One of several processes of a run ended too soon: exit status 1, nothing was mistyped."""
+
+    status = 1
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: "; did you mean X or Y?" if known words are near, else ""."""

@@ -21,14 +21,18 @@ def evaluate(cfg: DictConfig) -> None:
     with importing():
         from src.run.assembly import assemble
         from src.run.experiment import test, write_metrics
+        from src.run.leading import leading
         from src.run.lookup import BEST, find_run
         from src.run.options import read_options
         from src.run.summary import print_results
 
     folder, run = cli.output_folder(), find_run(str(cfg.run), cfg.tracking)
     options = read_options(_change(_read_config(run), cfg.data, cfg.trainer))
-    made = assemble(options, folder, weights=run / BEST)
-    metrics = test(made, folder, checkpoint=None)
+    weights = run / BEST
+    with leading(options, folder) as leader:
+        processes = leader.for_trainer(weights=str(weights)) if leader else None
+        made = assemble(options, folder, weights=weights, processes=processes)
+        metrics = test(made, folder, checkpoint=None)
     write_metrics(folder, metrics)
     print_results(options, metrics, folder, location=None)
 

@@ -19,6 +19,7 @@ from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
+from src.training.strategy import Processes
 from src.training.trainer import make_trainer
 
 
@@ -37,11 +38,13 @@ def assemble(
     logger: Logger | None = None,
     callbacks: Sequence[pl.Callback] = (),
     weights: Path | None = None,
+    processes: Processes | None = None,
 ) -> Run:
     """Make the parts of a run that keeps its checkpoints in `folder`; prepares the data.
 
     `callbacks` join the Trainer's own. `weights`: the checkpoint of a trained model, to be judged
-    instead of a fresh one. Raises UserError for what only the data show to be mistaken.
+    instead of a fresh one. `processes`: those that share the work. Raises UserError for what only
+    the data show to be mistaken.
     """
     pl.seed_everything(options.seed, verbose=False)
     trainer = make_trainer(
@@ -50,16 +53,25 @@ def assemble(
         monitor=options.protocol.monitor,
         logger=logger,
         callbacks=callbacks,
+        processes=processes,
     )
     data = make_data(options)
     return Run(trainer, _make_module(options, data, weights), data)
 
 
-def assemble_refit(options: Options, folder: Path, data: InteractionDataModule, epochs: int) -> Run:
+def assemble_refit(
+    options: Options,
+    folder: Path,
+    data: InteractionDataModule,
+    epochs: int,
+    *,
+    processes: Processes | None = None,
+) -> Run:
     """Make what trains a fresh model on training and validation together, for so many epochs."""
     pl.seed_everything(options.seed, verbose=False)
     merged = data.merged()
-    trainer = make_trainer(folder, options.for_refit(epochs).trainer, monitor=None)
+    own = options.for_refit(epochs).trainer
+    trainer = make_trainer(folder, own, monitor=None, processes=processes)
     return Run(trainer, _make_module(options, merged), merged)
 
 

@@ -16,6 +16,7 @@ from src.evaluation.catalogue import describe_metrics, selected_name
 from src.evaluation.results_files import write_results
 from src.reporting.pictures.curves import draw_curves
 from src.run.assembly import Run, assemble, assemble_refit
+from src.run.leading import Leader, leading
 from src.run.lookup import BEST, LAST
 from src.run.options import Options
 from src.run.recording import RecordKeeping, recording
@@ -43,16 +44,22 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(options.plain, folder / "config.yaml")
-    with recording(options, folder, tags, testing=testing, resuming=resuming) as tracker:
+    with (
+        recording(options, folder, tags, testing=testing, resuming=resuming) as tracker,
+        leading(options, folder) as leader,
+    ):
         keeping = [RecordKeeping(tracker), *callbacks]
-        made = assemble(options, folder, logger=tracker.logger, callbacks=keeping)
+        processes = leader.for_trainer() if leader else None
+        made = assemble(
+            options, folder, logger=tracker.logger, callbacks=keeping, processes=processes
+        )
         _write_provenance(folder, tags, made, tracker)
         seconds = _fit(made, _find_last(made, options, folder) if resuming else None)
         # what follows imports too, which is not safe beside an import that is under way
         tracker.wait()
         metrics, judged = _select(made, options, folder, seconds)
         if options.protocol.refit:
-            made = _refit(options, folder, made, metrics)
+            made = _refit(options, folder, made, metrics, leader)
         if testing:
             metrics |= test(made, folder, folder / BEST)
         write_metrics(folder, metrics)
@@ -108,11 +115,14 @@ def _select(
     return judged | fitted | {"fit/seconds": seconds}, list(judged)
 
 
-def _refit(options: Options, folder: Path, made: Run, metrics: dict[str, float]) -> Run:
+def _refit(
+    options: Options, folder: Path, made: Run, metrics: dict[str, float], leader: Leader | None
+) -> Run:
     """Train a fresh model with validation in training, for as many epochs; adds its seconds."""
     epochs = int(metrics["fit/best_epoch"])
     print(f"fitting again with validation as part of training: {epochs} epochs")
-    again = assemble_refit(options, folder, made.data, epochs)
+    processes = leader.for_trainer(refit_epochs=epochs) if leader else None
+    again = assemble_refit(options, folder, made.data, epochs, processes=processes)
     metrics["refit/seconds"] = _fit(again)
     return again
 

@@ -31,7 +31,7 @@ class Scores(Recommender):
 
 def ranking_of(table: Tensor, batch: CandidateBatch | CatalogueBatch, longest: int = 0) -> Ranking:
     n = len(batch.users if isinstance(batch, CandidateBatch) else batch.targets)
-    targets = cast("CandidateTargets", SimpleNamespace(users=torch.zeros(n)))
+    targets = cast("CandidateTargets", SimpleNamespace(users=torch.zeros(n), first=0))
     ranking = Ranking(targets, torch.device("cpu"), None, longest)
     ranking.score(Scores(table), batch)
     return ranking
