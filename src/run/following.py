@@ -39,7 +39,7 @@ LEFT_ALONE = 1
 
 
 def follow(meeting: Meeting) -> bool:
-    """Do the tasks of a run until it ends; tell whether there may be another run."""
+    """Take part in a run until it ends; tell whether there may be another."""
     try:
         made: Run | None = None
         known = 0

@@ -69,7 +69,7 @@ class Exchange:
         return every.tolist()
 
     def _gather(self, mine: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-        """Gather tensors that have `sizes` rows: collectives want one size, so all are padded."""
+        """Join tensors that have `sizes` rows: collectives want one size, so all are padded."""
         longest = max(sizes)
         if not longest:
             return [mine] * len(sizes)

@@ -131,7 +131,7 @@ class SharedTable:
         module.keeper = self
 
     def begin(self) -> None:
-        """Forget the gradients of the last step."""
+        """Drop the gradients of the last step."""
         self._told = []
         if self._inner is None:
             self.module.weight.grad = None
