@@ -93,12 +93,13 @@ def test_a_process_that_stands_still_for_a_while_is_waited_for(tmp_path: Path) -
 
 
 def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(tmp_path: Path) -> None:
-    words = (*RUN, "trainer.max_epochs=6", "tracking.experiment=struck")
-    process, other = started(tmp_path, "-m", *words, *TWO, "seed=3,4")
+    words = (*RUN, "trainer.max_epochs=6", "compiled=false")
+    recorded = ("tracking.experiment=struck", "seed=3,4")
+    process, other = started(tmp_path, "-m", *words, *TWO, *recorded)
     process.kill()
     ended(process, other, within=10)
     (job,) = (tmp_path / "outputs" / "jobs").glob("[0-9a-f]*")
-    resumed = train(tmp_path, "-m", *words, *TWO, "trainer.devices=1", "seed=3,4")
+    resumed = train(tmp_path, "-m", *words, *TWO, "trainer.devices=1", *recorded)
     assert resumed.status == 0, resumed.err
     first = next(line for line in resumed.out.splitlines() if line.startswith("epoch"))
     assert int(first.split("/")[0].removeprefix("epoch")) > 1
@@ -110,10 +111,10 @@ def assert_alike(one: Path, other: Path) -> None:
     """Two runs trained on the same examples, and came to the same but for rounding."""
     histories = [pd.read_csv(folder / "history.csv") for folder in (one, other)]
     for name in ("train/loss", "val/hr@10", "val/ndcg@10"):
-        assert histories[0][name].to_numpy() == pytest.approx(histories[1][name], abs=0.02), name
+        assert histories[0][name].to_numpy() == pytest.approx(histories[1][name], abs=1e-3), name
     metrics = [repeatable(folder) for folder in (one, other)]
     assert metrics[0].keys() == metrics[1].keys()
-    assert metrics[0]["test/hr@10"] == pytest.approx(metrics[1]["test/hr@10"], abs=0.03)
+    assert metrics[0] == pytest.approx(metrics[1], abs=1e-3)
     users = [pd.read_parquet(folder / "per_user.parquet")["user"] for folder in (one, other)]
     assert users[0].equals(users[1])
 
