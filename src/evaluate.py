@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def evaluate(cfg: DictConfig) -> None:
     """Score the run's best checkpoint on test, against the run's candidates or others."""
     with importing():
+        from src.config.compose import plain
         from src.run.assembly import assemble
         from src.run.experiment import test, write_metrics
         from src.run.leading import leading
@@ -27,7 +28,7 @@ def evaluate(cfg: DictConfig) -> None:
         from src.run.summary import print_results
 
     folder, run = cli.output_folder(), find_run(str(cfg.run), cfg.tracking)
-    options = read_options(_change(_read_config(run), cfg.data, cfg.trainer))
+    options = read_options(_change(_read_config(run), cfg.data, plain(cfg.trainer)))
     weights = run / BEST
     with leading(options, folder) as leader:
         processes = leader.for_trainer(weights=str(weights)) if leader else None
@@ -43,12 +44,12 @@ def _read_config(run: Path) -> Plain:
     return OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # type: ignore[return-value]
 
 
-def _change(options: Plain, data: Mapping[str, Any], trainer: Mapping[str, Any]) -> Plain:
+def _change(options: Plain, data: Mapping[str, Any], trainer: Plain) -> Plain:
     """Return a run's options with other data options, where given, and this command's trainer."""
     given = {key: value for key, value in data.items() if value is not None}
     source = {key: value for key, value in given.items() if key in options["data"]["source"]}
     changed = {**options["data"], **given, "source": {**options["data"]["source"], **source}}
-    return {**options, "data": changed, "trainer": dict(trainer)}
+    return {**options, "data": changed, "trainer": trainer}
 
 
 def main() -> None:

@@ -18,9 +18,7 @@ POSITIVES = sorted((user, item) for user, items in SEEN.items() for item in item
 BLOCK_SIZES = [1, 3, 6, 7, 1 << 16]
 
 
-def make_stream(
-    *, negatives: int = 2, batch_size: int = 9, seed: int = 0
-) -> TrainingStream:
+def make_stream(*, negatives: int = 2, batch_size: int = 9, seed: int = 0) -> TrainingStream:
     """Make a stream of ten positives; by default a batch has three, each with two negatives."""
     users = np.array([user for user, _ in POSITIVES], np.int32)
     items = np.array([item for _, item in POSITIVES], np.int32)

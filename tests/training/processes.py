@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 
@@ -40,3 +41,11 @@ def _work(share: Share, folder: Path, work: Callable[[Share], Any]) -> None:
     result = work(share)
     torch.save(result, folder / f"{share.rank}.pt")
     dist.destroy_process_group()
+
+
+class KeepWeights(pl.Callback):
+    """Leaves the weights of each process in the run's folder."""
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        file = Path(trainer.default_root_dir) / f"weights-{trainer.global_rank}.pt"
+        torch.save(pl_module.state_dict(), file)
