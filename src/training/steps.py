@@ -68,7 +68,7 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
     """Tell whether compiled steps serve this model, loss, optimizer and trainer.
 
     Whatever else a user trains goes by torch: models and losses of their own, clipped gradients,
-    other optimizers, bf16, CUDA, several devices, parts that are frozen.
+    other optimizers, bf16, CUDA, several processes, parts that are frozen.
     """
     trainer, network = module.trainer, module.model.network()
     if (
