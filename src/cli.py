@@ -39,7 +39,7 @@ from src.config.compose import (
     option_names,
 )
 from src.config.paths import CONF, SOURCE
-from src.config.processes import see_working_folder
+from src.config.processes import launched_rank, see_working_folder
 from src.errors import (
     INTERRUPTED,
     LONGEST_LINE,
@@ -114,6 +114,12 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
+    rank, several = launched_rank()
+    if rank > 0:  # the first of these processes has the command line
+        from src.run.following import follow_launched
+
+        follow_launched()
+        return
     sys.argv[1:] = [keep_text(word, TEXTS) for word in sys.argv[1:]]
     given, unknown = get_args_parser().parse_known_args()
     if unknown:
@@ -135,6 +141,11 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         if line is None:
             raise
         fail(line, error)
+    finally:
+        if several and rank == 0:
+            from src.run.leading import dismiss
+
+            dismiss()
 
 
 def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

@@ -23,6 +23,12 @@ class UserError(Exception):
     status = USER_ERROR
 
 
+class LostProcessError(UserError):
+    """One of several processes of a run ended too soon: exit status 1, nothing was mistyped."""
+
+    status = 1
+
+
 class DivergedError(UserError):
     """Training, or a fit, came to what is no number: exit status 1, nothing was mistyped."""
 

@@ -21,6 +21,7 @@ def evaluate(cfg: DictConfig) -> None:
         from src.run.assembly import assemble
         from src.run.experiment import test
         from src.run.finished import write_finished
+        from src.run.leading import leading
         from src.run.lookup import BEST, find_run
         from src.run.options import read_options
         from src.run.saved import read_saved_options
@@ -30,8 +31,11 @@ def evaluate(cfg: DictConfig) -> None:
     own = plain(cfg)
     saved = read_saved_options(run, trusted_modules(own))
     options = read_options(_change(saved, own))
-    made = assemble(options, folder, weights=run / BEST)
-    metrics = test(made, folder, checkpoint=None)
+    weights = run / BEST
+    with leading(options, folder) as leader:
+        processes = leader.for_trainer(weights=str(weights)) if leader else None
+        made = assemble(options, folder, weights=weights, processes=processes)
+        metrics = test(made, folder, checkpoint=None)
     write_finished(folder, metrics)
     print_results(options, metrics, folder, location=None)
 

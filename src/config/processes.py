@@ -55,6 +55,19 @@ def end_with_parent() -> None:
     Thread(target=watch, name="parent", daemon=True).start()
 
 
+def launched_rank() -> tuple[int, bool]:
+    """Return this process's number among those that torchrun or srun started, and if it has others.
+
+    From the environment alone, because it is asked for at every start.
+    """
+    env = os.environ
+    if "TORCHELASTIC_RUN_ID" in env:
+        return int(env["RANK"]), int(env["WORLD_SIZE"]) > 1
+    if int(env.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        return int(env["SLURM_PROCID"]), True
+    return 0, False
+
+
 def see_working_folder() -> None:
     """Let modules in the working folder be imported, as console scripts would not.
 

@@ -16,6 +16,7 @@ from src.data.data_options import DataOptions
 from src.data.interactions import Interactions
 from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
+from src.data.share import WHOLE, Share
 from src.data.sources.source import Source
 from src.data.stream import RatingStream, TrainingStream, Whole
 from src.data.targets import CatalogueTargets, Targets, make_targets
@@ -127,33 +128,22 @@ class InteractionDataModule(pl.LightningDataModule):
             return Whole(train)
         users = torch.from_numpy(train.users).to(device)
         items = torch.from_numpy(train.items).to(device)
-        rank = self.trainer.global_rank if self.trainer else 0
-        world_size = self.trainer.world_size if self.trainer else 1
         if train.ratings is not None:
             ratings = torch.from_numpy(train.ratings).to(device)
-            return RatingStream(
-                users, items, ratings, options.batch_size, self.seed, rank, world_size
-            )
+            return RatingStream(users, items, ratings, options.batch_size, self.seed)
         mass = popularity_mass(train.items, train.n_items, options.popularity_power)
         unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
         return TrainingStream(
-            users,
-            items,
-            unseen,
-            options.negatives,
-            options.batch_size,
-            self.seed,
-            rank,
-            world_size,
+            users, items, unseen, options.negatives, options.batch_size, self.seed
         )
 
     def targets(self, part: Part) -> Targets:
-        """Return the part's targets on the training device."""
+        """Return the part's targets on the training device; each process judges its share."""
         if part not in self._targets:
-            self._targets[part] = make_targets(self.prepared, part, self._device)
+            self._targets[part] = make_targets(self.prepared, part, self._device, self._share)
         return self._targets[part]
 
     @property
@@ -168,11 +158,15 @@ class InteractionDataModule(pl.LightningDataModule):
         targets = self.targets("test")
         if not self.full_ranking or isinstance(targets, CatalogueTargets):
             return [targets]
-        return [targets, CatalogueTargets(self.prepared, "test", self._device)]
+        return [targets, CatalogueTargets(self.prepared, "test", self._device, self._share)]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
         """Return the batch as it is: born on the device, walking through it would cost time."""
         return batch
+
+    @property
+    def _share(self) -> Share:
+        return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else WHOLE
 
     @property
     def _device(self) -> torch.device:

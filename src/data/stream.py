@@ -1,4 +1,4 @@
-"""The training examples of an epoch: a pure function of (seed, epoch, step, rank)."""
+"""The training examples of an epoch: a pure function of (seed, epoch, step)."""
 
 from __future__ import annotations
 
@@ -88,24 +88,18 @@ class Stream(Generic[AnyBatch]):
     """The training interactions, each once an epoch, in fresh random order.
 
     It has no iterator state that matters: `batch(epoch, step)` returns the same tensors whenever
-    and in whatever order it is called, which is what resuming, DDP and the tests rest on. With
-    `world_size` ranks each sees its own share; a few interactions are repeated where the shares
-    would differ in length.
+    and in whatever order it is called, which is what resuming, several processes and the tests rest
+    on. Of several processes each draws the whole batch, and trains its part of it.
     """
 
     rows_read: int
     """The number of embedding rows that a step looks up."""
 
-    def __init__(
-        self, users: Tensor, items: Tensor, per_batch: int, seed: int, rank: int, world_size: int
-    ) -> None:
+    def __init__(self, users: Tensor, items: Tensor, per_batch: int, seed: int) -> None:
         """Take interactions `users` [n], `items` [n], int32 or int64; a step has `per_batch`."""
         self.users, self.items, self.per_batch, self.seed = users, items, per_batch, seed
-        self.rank, self.world_size = rank, world_size
-        self.n_interactions = -(-len(users) // world_size)
-        # DDP synchronizes gradients once a call
         most = min(POSITIVES_PER_CALL // per_batch, self.n_steps // CALLS_PER_EPOCH)
-        self.steps_per_call = max(1, most) if world_size == 1 else 1
+        self.steps_per_call = max(1, most)
         self.epoch = 0
         self._calls = 0
         self._goes_on = -1, 0
@@ -124,7 +118,7 @@ class Stream(Generic[AnyBatch]):
     @property
     def n_steps(self) -> int:
         """The number of steps in an epoch."""
-        return -(-self.n_interactions // self.per_batch)
+        return -(-len(self.users) // self.per_batch)
 
     def __len__(self) -> int:
         """Return the number of lists of batches in an epoch."""
@@ -156,14 +150,11 @@ class Stream(Generic[AnyBatch]):
         raise NotImplementedError
 
     def _draw_epoch_order(self, epoch: int) -> Tensor:
-        """Return this rank's positions in the epoch's permutation, which all ranks draw alike."""
+        """Return the epoch's permutation of the interactions."""
         if self._order is None or self._order[0] != epoch:
             n, device = len(self.users), self.users.device
             generator = self._make_generator(epoch)
             order = torch.randperm(n, generator=generator, dtype=torch.int32, device=device)
-            if self.world_size > 1:
-                end = self.n_interactions * self.world_size
-                order = order[torch.arange(self.rank, end, self.world_size, device=device) % n]
             self._order = epoch, order
         return self._order[1]
 
@@ -182,12 +173,10 @@ class TrainingStream(Stream[Batch]):
         negatives: int,
         batch_size: int,
         seed: int,
-        rank: int = 0,
-        world_size: int = 1,
     ) -> None:
         """Take positives, and draw negatives from `unseen`; `batch_size` is P * (1 + negatives)."""
         per_batch = max(1, batch_size // (1 + negatives))
-        super().__init__(users, items, per_batch, seed, rank, world_size)
+        super().__init__(users, items, per_batch, seed)
         self.unseen, self.negatives = unseen, negatives
         self.rows_read = per_batch * (2 + negatives)
         calls = max(1, POSITIVES_PER_BLOCK // (per_batch * self.steps_per_call))
@@ -212,7 +201,7 @@ class TrainingStream(Stream[Batch]):
             chosen = self._draw_epoch_order(epoch)[block * size : (block + 1) * size]
             users = self.users.index_select(0, chosen).long()
             positives = self.items.index_select(0, chosen).long()
-            generator = self._make_generator(epoch, self.rank, block)
+            generator = self._make_generator(epoch, 0, block)
             drawn = self.unseen.draw(users, self.negatives, generator)
             batch = Batch(users, torch.cat([positives[:, None], drawn], 1))
             self._block = (epoch, block), batch
@@ -223,17 +212,10 @@ class RatingStream(Stream[RatingBatch]):
     """A stream of every rating, `batch_size` a step; no negatives."""
 
     def __init__(
-        self,
-        users: Tensor,
-        items: Tensor,
-        ratings: Tensor,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
-        world_size: int = 1,
+        self, users: Tensor, items: Tensor, ratings: Tensor, batch_size: int, seed: int
     ) -> None:
         """Take pairs `users` [n], `items` [n] and their `ratings`, float32 [n]."""
-        super().__init__(users, items, batch_size, seed, rank, world_size)
+        super().__init__(users, items, batch_size, seed)
         self.ratings = ratings
         self.rows_read = 2 * batch_size
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
+from src.data.share import WHOLE, Share
 from src.data.slices import list_positions
 
 # Pairs scored at a time: on a CPU so few that what a model makes of them stays in cache.
@@ -42,10 +43,17 @@ class CatalogueBatch(NamedTuple):
 
 
 class PartTargets:
-    """The targets of one part, and the facts about the data that their metrics need."""
+    """The targets of one part, and the facts about the data that their metrics need.
 
-    def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
+    Iterating gives the batches of a share of them. Batches are the same however many processes
+    share them, because a score may differ in its last bit with the size of its batch.
+    """
+
+    def __init__(
+        self, prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
+    ) -> None:
         data, split = prepared.part(part), prepared.split
+        self.share = share
         self.n_users, self.n_items = prepared.n_users, prepared.n_items
         self.rows = self._order_rows(data.users)
         """int64 [T]: the row in the part of each target."""
@@ -68,6 +76,36 @@ class PartTargets:
     def _order_rows(self, users: IntArray) -> IntArray:
         return np.arange(len(users))
 
+    def __len__(self) -> int:
+        """Return the number of batches of this share, at least 1."""
+        mine = self.share.of(self._n_batches)
+        return max(1, mine.stop - mine.start)
+
+    def __iter__(self) -> Iterator[CandidateBatch | CatalogueBatch | None]:
+        """Yield the batches of this share; None where it has none, because Lightning wants one."""
+        mine = self.share.of(self._n_batches)
+        if mine.start == mine.stop:
+            yield None
+        for number in range(mine.start, mine.stop):
+            yield self._make_batch(number)
+
+    @property
+    def first(self) -> int:
+        """The place among all targets of the share's first one."""
+        return self._first_of(self.share.of(self._n_batches).start)
+
+    @property
+    def _n_batches(self) -> int:
+        """The number of batches of all shares."""
+        raise NotImplementedError
+
+    def _make_batch(self, number: int) -> CandidateBatch | CatalogueBatch:
+        raise NotImplementedError
+
+    def _first_of(self, number: int) -> int:
+        """Return the place among all targets of a batch's first one."""
+        raise NotImplementedError
+
     @property
     def n_unseen(self) -> Tensor:
         """The number of items that each target's user never interacted with: int64 [T]."""
@@ -77,55 +115,65 @@ class PartTargets:
 class CandidateTargets(PartTargets):
     """An iterable of CandidateBatch over one part, in the order of its rows."""
 
-    def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
-        super().__init__(prepared, part, device)
+    def __init__(
+        self, prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
+    ) -> None:
+        super().__init__(prepared, part, device, share)
         assert prepared.candidates is not None
         self.items = torch.cat(
             [self.targets[:, None], _move_to(device, prepared.candidates[part])], dim=1
         )
         self.rows_per_batch = max(1, PAIRS_PER_BATCH[device.type] // self.items.shape[1])
 
-    def __len__(self) -> int:
+    @property
+    def _n_batches(self) -> int:
         return -(-len(self.users) // self.rows_per_batch)
 
-    def __iter__(self) -> Iterator[CandidateBatch]:
-        batches = zip(
-            self.users.split(self.rows_per_batch),
-            self.items.split(self.rows_per_batch),
-            strict=True,
-        )
-        return (CandidateBatch(users, items) for users, items in batches)
+    def _first_of(self, number: int) -> int:
+        return number * self.rows_per_batch
+
+    def _make_batch(self, number: int) -> CandidateBatch:
+        rows = slice(self._first_of(number), self._first_of(number + 1))
+        return CandidateBatch(self.users[rows], self.items[rows])
 
 
 class CatalogueTargets(PartTargets):
     """An iterable of CatalogueBatch over one part, user by user."""
 
-    def __init__(self, prepared: Prepared, part: Part, device: torch.device) -> None:
-        super().__init__(prepared, part, device)
+    def __init__(
+        self, prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
+    ) -> None:
+        super().__init__(prepared, part, device, share)
         self.unique_users, self.counts = torch.unique_consecutive(self.users, return_counts=True)
         users = _move_to(device, np.concatenate([p.users for p in self._parts]))
         items = _move_to(device, np.concatenate([p.items for p in self._parts]))
         self.known_items = items[users.argsort()]
         self.known_starts = self.known_counts.cumsum(0) - self.known_counts
         self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
+        ends = [0, *self.counts.cumsum(0).tolist()]
+        self._starts = [*ends[: -1 : self.users_per_batch], ends[-1]]
+        """The place of each batch's first target, and the number of targets."""
 
     def _order_rows(self, users: IntArray) -> IntArray:
         return np.argsort(users, kind="stable")
 
-    def __len__(self) -> int:
-        return -(-len(self.unique_users) // self.users_per_batch)
+    @property
+    def first_user(self) -> int:
+        """The place among all users of the share's first one."""
+        return self.share.of(self._n_batches).start * self.users_per_batch
 
-    def __iter__(self) -> Iterator[CatalogueBatch]:
-        done = 0
-        for users, counts in zip(
-            self.unique_users.split(self.users_per_batch),
-            self.counts.split(self.users_per_batch),
-            strict=True,
-        ):
-            rows = torch.repeat_interleave(counts)
-            targets = self.targets[done : done + len(rows)]
-            done += len(rows)
-            yield CatalogueBatch(users, rows, targets, self._mark_known(users))
+    @property
+    def _n_batches(self) -> int:
+        return len(self._starts) - 1
+
+    def _first_of(self, number: int) -> int:
+        return self._starts[number]
+
+    def _make_batch(self, number: int) -> CatalogueBatch:
+        mine = slice(number * self.users_per_batch, (number + 1) * self.users_per_batch)
+        users, rows = self.unique_users[mine], torch.repeat_interleave(self.counts[mine])
+        targets = self.targets[self._first_of(number) : self._first_of(number + 1)]
+        return CatalogueBatch(users, rows, targets, self._mark_known(users))
 
     def _mark_known(self, users: Tensor) -> Tensor:
         rows, places = list_positions(self.known_starts[users], self.known_counts[users])
@@ -137,10 +185,12 @@ class CatalogueTargets(PartTargets):
 Targets = CandidateTargets | CatalogueTargets
 
 
-def make_targets(prepared: Prepared, part: Part, device: torch.device) -> Targets:
+def make_targets(
+    prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
+) -> Targets:
     """Return the part's targets: with sampled candidates if it has any, else with the catalogue."""
     kind = CatalogueTargets if prepared.candidates is None else CandidateTargets
-    return kind(prepared, part, device)
+    return kind(prepared, part, device, share)
 
 
 def _move_to(device: torch.device, array: np.ndarray) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -27,7 +27,10 @@ class Scale(NamedTuple):
 
 
 class Ranking:
-    """The ranks of one part's targets, batch by batch, and then everything that follows."""
+    """The ranks of one part's targets, batch by batch, and then everything that follows.
+
+    Where several processes share the targets, each ranks its own, and `merge` joins them.
+    """
 
     def __init__(
         self,
@@ -43,15 +46,15 @@ class Ranking:
         self.catalogue = isinstance(targets, CatalogueTargets)
         # at once: many small tensors among a model's large ones keep memory from being given back
         n = len(targets.users)
-        self.ranks = torch.empty(n, dtype=torch.long, device=device)
+        self.ranks = torch.zeros(n, dtype=torch.long, device=device)
         """int64 [T], in the order of the targets."""
-        self.n_negatives = torch.empty(n, dtype=torch.long, device=device)
+        self.n_negatives = torch.zeros(n, dtype=torch.long, device=device)
         """int64 [T]: how many candidates each was ranked among."""
-        self.scores = torch.empty(n, device=device)
+        self.scores = torch.zeros(n, device=device)
         self.lists: list[Tensor] = []
         self.seconds = 0.0
         """Time spent on scoring and ranking."""
-        self._done = 0
+        self._done = targets.first
 
     @torch.no_grad()
     def score(self, model: Recommender, batch: CandidateBatch | CatalogueBatch) -> None:
@@ -76,6 +79,27 @@ class Ranking:
         if target.is_cuda:  # which works on while the clock runs
             torch.cuda.synchronize(target.device)
         self.seconds += perf_counter() - started
+
+    def merge(self, add_up: Callable[[Tensor], object]) -> None:
+        """Join what processes ranked that share the targets.
+
+        `add_up` adds a tensor up over them, in place: each has zeros where others were at work.
+        """
+        n_ranked = torch.tensor(self._done - self.targets.first, device=self.ranks.device)
+        for found in (self.ranks, self.n_negatives, self.scores, n_ranked):
+            add_up(found)
+        self._done = int(n_ranked)
+        if isinstance(self.targets, CatalogueTargets) and self.longest:
+            self.lists = [self._merge_lists(self.targets, add_up)]
+
+    def _merge_lists(self, targets: CatalogueTargets, add_up: Callable[[Tensor], object]) -> Tensor:
+        shape = len(targets.unique_users), min(self.longest, targets.n_items)
+        whole = torch.zeros(shape, dtype=torch.long, device=self.ranks.device)
+        if self.lists:
+            mine = torch.cat(self.lists)
+            whole[targets.first_user : targets.first_user + len(mine)] = mine
+        add_up(whole)
+        return whole
 
     def per_user(self, ks: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the users [U] and each one's metrics [U]."""

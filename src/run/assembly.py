@@ -20,6 +20,7 @@ from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
 from src.training.judging import Judge
 from src.training.module import RecommenderModule
+from src.training.strategy import Processes
 from src.training.trainer import checkpoints_in, make_trainer
 from src.training.within_epoch import SaveWithinEpoch
 
@@ -39,11 +40,13 @@ def assemble(
     logger: Logger | None = None,
     callbacks: Sequence[pl.Callback] = (),
     weights: Path | None = None,
+    processes: Processes | None = None,
 ) -> Run:
     """Make the parts of a run that keeps its checkpoints in `folder`; prepares the data.
 
     `callbacks` join the Trainer's own. `weights`: the checkpoint of a trained model, to be judged
-    instead of a fresh one. Raises UserError for what only the data show to be mistaken.
+    instead of a fresh one. `processes`: those that share the work. Raises UserError for what only
+    the data show to be mistaken.
     """
     pl.seed_everything(options.seed, verbose=False)
     trainer = make_trainer(
@@ -52,18 +55,30 @@ def assemble(
         monitor=options.protocol.monitor,
         logger=logger,
         callbacks=[*_save_within_epochs(options, folder), *callbacks],
+        processes=processes,
     )
     data = make_data(options)
     return Run(trainer, _make_module(options, data, weights), data)
 
 
-def assemble_refit(options: Options, folder: Path, data: InteractionDataModule, epochs: int) -> Run:
+def assemble_refit(
+    options: Options,
+    folder: Path,
+    data: InteractionDataModule,
+    epochs: int,
+    *,
+    processes: Processes | None = None,
+) -> Run:
     """Make what trains a fresh model on training and validation together, for so many epochs."""
     pl.seed_everything(options.seed, verbose=False)
     merged = data.merged()
     saving = _save_within_epochs(options, folder)
     trainer = make_trainer(
-        folder, options.for_refit(epochs).trainer, monitor=None, callbacks=saving
+        folder,
+        options.for_refit(epochs).trainer,
+        monitor=None,
+        callbacks=saving,
+        processes=processes,
     )
     return Run(trainer, _make_module(options, merged), merged)
 

@@ -112,6 +112,11 @@ def _check_kind(chosen: Component, made: object, kind: type) -> None:
 
 def _refuse_gradient_options(options: Options, model: Fitted) -> None:
     """Refuse options that only training by gradients uses."""
+    if options.trainer.devices * options.trainer.nodes > 1:
+        raise UserError(
+            f"{options.model.name} is fitted by one process: leave out trainer=ddp, or say "
+            "trainer.devices=1"
+        )
     chosen = [part.group for part in (options.optimizer, options.scheduler) if part]
     if options.loss and not (model.rates and learns_ratings(options)):
         chosen.append("loss")

@@ -19,6 +19,7 @@ from src.models import Fitted
 from src.reporting.pictures.curves import draw_curves
 from src.run.assembly import Run, assemble, assemble_refit
 from src.run.finished import REFIT, forget_parts, write_finished
+from src.run.leading import Leader, leading
 from src.run.lookup import BEST
 from src.run.options import Options
 from src.run.provenance import check_data
@@ -49,9 +50,15 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as part:
         OmegaConf.save(options.plain, part)
-    with recording(options, folder, tags, testing=testing, resuming=resuming) as tracker:
+    with (
+        recording(options, folder, tags, testing=testing, resuming=resuming) as tracker,
+        leading(options, folder) as leader,
+    ):
         keeping = [RecordKeeping(tracker), *callbacks]
-        made = assemble(options, folder, logger=tracker.logger, callbacks=keeping)
+        processes = leader.for_trainer() if leader else None
+        made = assemble(
+            options, folder, logger=tracker.logger, callbacks=keeping, processes=processes
+        )
         _write_provenance(folder, tags, made, tracker)
         selection = read_selection(folder) if resuming else None
         if selection is None:
@@ -63,7 +70,7 @@ def run(
         metrics = dict(selection.metrics)
         if options.protocol.refit:
             write_selection(folder, selection)
-            made = _refit(options, folder, made, metrics, resuming=resuming)
+            made = _refit(options, folder, made, metrics, leader, resuming=resuming)
         if testing:
             metrics |= test(made, folder, folder / BEST)
         write_finished(folder, metrics)
@@ -120,7 +127,13 @@ def _select(made: Run, options: Options, folder: Path, seconds: float) -> Select
 
 
 def _refit(
-    options: Options, folder: Path, made: Run, metrics: dict[str, float], *, resuming: bool
+    options: Options,
+    folder: Path,
+    made: Run,
+    metrics: dict[str, float],
+    leader: Leader | None,
+    *,
+    resuming: bool,
 ) -> Run:
     """Train a fresh model with validation in training, for as many epochs; adds its seconds.
 
@@ -128,7 +141,8 @@ def _refit(
     """
     epochs, own = int(metrics["fit/best_epoch"]), folder / REFIT
     print(f"fitting again with validation as part of training: {epochs} epochs")
-    again = assemble_refit(options, own, made.data, epochs)
+    processes = leader.for_trainer(refit_epochs=epochs) if leader else None
+    again = assemble_refit(options, own, made.data, epochs, processes=processes)
     metrics["refit/seconds"] = _fit(again, own, resuming=resuming)
     share(own / BEST, folder / BEST)
     return again

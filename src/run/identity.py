@@ -16,6 +16,8 @@ KEY_LENGTH = 16
 RECORDING = ("tracking", "sweep", "resume", "checkpoint_every")
 # and those that decide no more than whether a run may start
 ASIDE = (*RECORDING, "trust")
+# Options of the trainer that share the work out
+PROCESSES = ("devices", "nodes")
 
 
 def read_fingerprint(options: Plain) -> str | None:
@@ -29,11 +31,14 @@ def read_fingerprint(options: Plain) -> str | None:
 def decisive(options: Plain) -> Plain:
     """Return those of a run's options that may change its results.
 
-    Where things lie does not, and what lies there is in the data's fingerprint.
+    Where things lie does not, and what lies there is in the data's fingerprint; nor does how many
+    processes share a batch, but for rounding.
     """
+    trainer = {k: v for k, v in options.get("trainer", {}).items() if k not in PROCESSES}
     data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
     data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
-    return {k: v for k, v in options.items() if k not in ASIDE} | {"data": data}
+    own = {k: v for k, v in options.items() if k not in ASIDE}
+    return own | {"data": data, "trainer": trainer}
 
 
 def digest_code(options: Plain) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from annotated_types import Ge
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -196,19 +197,32 @@ class Judge(pl.LightningModule):
             Ranking(one, self.device, self.scale, longest, self.metrics) for one in loaders
         ]
 
-    def validation_step(self, batch: CandidateBatch | CatalogueBatch, _: int) -> None:
-        self.rankings[0].score(self.model, batch)
+    def validation_step(self, batch: CandidateBatch | CatalogueBatch | None, _: int) -> None:
+        if batch is not None:  # more processes than batches
+            self.rankings[0].score(self.model, batch)
 
     def test_step(
-        self, batch: CandidateBatch | CatalogueBatch, batch_idx: int, dataloader_idx: int = 0
+        self, batch: CandidateBatch | CatalogueBatch | None, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self.rankings[dataloader_idx].score(self.model, batch)
+        if batch is not None:
+            self.rankings[dataloader_idx].score(self.model, batch)
+
+    def _compute_once(self, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what one process measures when it knows all that the others ranked.
+
+        So all decide alike what follows from it, even if another machine's last bit differs.
+        """
+        strategy = self.trainer.strategy
+        if self.trainer.world_size > 1:
+            for ranking in self.rankings:
+                ranking.merge(dist.all_reduce)
+        return strategy.broadcast(measure() if strategy.is_global_zero else {})
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:  # by a Trainer of the user's own, on a few batches
             return
         part = self.judged_part
-        measured = self.rankings[0].summarize(self.ks)
+        measured = self._compute_once(lambda: self.rankings[0].summarize(self.ks))
         kept = {m.name for m in self.metrics if m.by_epoch}
         kept.add(self.monitor.removeprefix(f"{part}/").split("@")[0])
         self.judged = {
@@ -225,7 +239,10 @@ class Judge(pl.LightningModule):
         self.log_dict(self.judged)
 
     def on_test_epoch_end(self) -> None:
-        self.tested = {}
+        self.tested = self._compute_once(self._measure_test)
+
+    def _measure_test(self) -> dict[str, Any]:
+        tested: dict[str, Any] = {}
         vectors = self.model.item_vectors()
         for place, ranking in enumerate(self.rankings):
             prefix = "test/full" if place else "test"
@@ -233,7 +250,8 @@ class Judge(pl.LightningModule):
             found |= ranking.summarize_lists(self.ks, vectors)
             found |= ranking.estimate(self.ks)
             found["seconds"] = ranking.seconds
-            self.tested |= {f"{prefix}/{name}": value for name, value in found.items()}
+            tested |= {f"{prefix}/{name}": value for name, value in found.items()}
+        return tested
 
 
 def _is_sparse(tensor: Tensor) -> bool:

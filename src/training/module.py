@@ -108,28 +108,31 @@ class RecommenderModule(Judge):
     def _rate(self) -> float:
         return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
-    def losses_of(self, batch: Batch | RatingBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss of a batch, and what the optimizer minimizes: with L2."""
+    def losses_of(
+        self, batch: Batch | RatingBatch, loss: Any = None, l2: float | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of a batch, and what the optimizer minimizes: with L2.
+
+        `loss` and `l2` take the place of the module's own, where several processes share a batch.
+        """
+        loss, l2 = self.loss if loss is None else loss, self.l2 if l2 is None else l2
         scores = self.model(batch.users, batch.items)
-        if isinstance(batch, RatingBatch):
-            loss = cast("RatingLoss", self.loss)(scores, batch.ratings)
-        else:
-            loss = cast("Loss", self.loss)(scores)
-        if not self.l2:
-            return loss, loss
+        rated = (batch.ratings,) if isinstance(batch, RatingBatch) else ()
+        value = loss(scores, *rated)
+        if not l2:
+            return value, value
         # of one item to each user, where the batch is of ratings
         items = batch.items.view(len(batch.users), -1)
-        return loss, loss + self.l2 * self.model.squared_norms(batch.users, items)
+        return value, value + l2 * self.model.squared_norms(batch.users, items)
 
     def running_loss(self) -> float:
         """Return the mean loss an example so far in this epoch, without the L2 term."""
         return self.loss_sum.item() / max(self.n_examples, 1)
 
     def epoch_figures(self, seconds: float) -> dict[str, float]:
-        examples = self.n_examples * self.trainer.world_size
         return {
             "train/loss": self.running_loss(),
-            "train/examples_per_second": examples / seconds,
+            "train/examples_per_second": self.n_examples / seconds,
             "train/lr": self._rate,
         }
 

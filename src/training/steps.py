@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from src.data.stream import AnyBatches, Batch, Stream, TrainingStream
+from src.data.share import Share
+from src.data.stream import AnyBatches, Batch, RatingBatch, Stream, TrainingStream
 from src.kernels.available import is_available
 from src.models.embedding_table import EmbeddingTable
-from src.models.recommender import GradientLoss
 from src.training.adam import Adam
 
 if TYPE_CHECKING:
@@ -34,13 +34,21 @@ class Steps(Protocol):
 
 def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> Steps:
     """Return what is fastest of ways that come to the same weights."""
-    stream = module.trainer.train_dataloader
+    trainer = module.trainer
+    stream = trainer.train_dataloader
     if not (isinstance(stream, TrainingStream) and is_served(module, optimizer)):
-        single = module.trainer.world_size == 1 and module.trainer.precision == "32-true"
-        if single and isinstance(optimizer, Adam):
+        full = trainer.precision == "32-true"
+        if full and isinstance(optimizer, Adam):
             _defer_tables(module, optimizer, cast("Stream[Any]", stream))
         written = not module.rated and hasattr(module.loss, "gradient")
-        return TorchSteps(module, optimizer, explicit=single and written and module.model.explicit)
+        explicit = full and written and module.model.explicit
+        if trainer.world_size == 1:
+            return TorchSteps(module, optimizer, explicit=explicit)
+        from src.training.exchange import Exchange
+        from src.training.shared_steps import SharedSteps
+
+        exchange = Exchange(Share(trainer.global_rank, trainer.world_size))
+        return SharedSteps(module, optimizer, exchange, explicit=explicit)
     from src.training.compiled.compiled_steps import CompiledSteps
 
     network = module.model.network()
@@ -60,7 +68,7 @@ def is_served(module: RecommenderModule, optimizer: torch.optim.Optimizer) -> bo
     """Tell whether compiled steps serve this model, loss, optimizer and trainer.
 
     Whatever else a user trains goes by torch: models and losses of their own, clipped gradients,
-    other optimizers, bf16, CUDA, several devices, parts that are frozen.
+    other optimizers, bf16, CUDA, several processes, parts that are frozen.
     """
     trainer, network = module.trainer, module.model.network()
     if (
@@ -108,19 +116,27 @@ class TorchSteps:
         module, optimizer = self.module, self.optimizer
         loss_sum = torch.zeros((), device=module.device)
         for batch in batches:
-            if self.explicit:
-                loss = cast("GradientLoss", module.loss)
-                value = module.model.differentiate(batch.users, batch.items, loss, module.l2)
-            else:
-                optimizer.zero_grad()
-                value, minimized = module.losses_of(batch)
-                module.manual_backward(minimized)
+            value = self.differentiate(batch)
             # summed up on the device: a log call a step would cost more than the step's arithmetic
             loss_sum += value.detach() * batch.items.numel()
             if module.gradient_clip is not None:
                 torch.nn.utils.clip_grad_norm_(module.parameters(), module.gradient_clip)
             optimizer.step()
         return loss_sum
+
+    def differentiate(self, batch: Batch | RatingBatch) -> Tensor:
+        """Return the loss of the batch, without L2; set the gradients of what is minimized."""
+        return self.find_gradients(batch, self.module.loss, self.module.l2)
+
+    def find_gradients(self, batch: Batch | RatingBatch, loss: Any, l2: float) -> Tensor:
+        """Return the batch's loss, and set the gradients of it plus `l2` times squared norms."""
+        module = self.module
+        if self.explicit:
+            return module.model.differentiate(batch.users, batch.items, loss, l2)
+        self.optimizer.zero_grad()
+        value, minimized = module.losses_of(batch, loss, l2)
+        module.manual_backward(minimized)
+        return value
 
     def release(self) -> None:
         """Leave the parameters, which are the model's."""

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -25,6 +25,9 @@ from src.training.callbacks import EpochBar, EpochHistory, Patience
 from src.training.checkpoint_files import CheckpointFiles
 from src.training.trainer_options import TrainerOptions
 
+if TYPE_CHECKING:
+    from src.training.strategy import Processes, SharedStrategy
+
 # Options of Lightning's Trainer that steps taken by hand, or metrics over all targets, rule out
 INSTEAD = {
     "accumulate_grad_batches": "steps are taken by hand here; use a larger data.batch_size",
@@ -34,6 +37,8 @@ INSTEAD = {
     "overfit_batches": "every target has to be ranked; use a smaller data set",
     "limit_val_batches": "every target has to be ranked",
     "limit_test_batches": "every target has to be ranked",
+    "strategy": "several processes share steps in a way of their own here; use trainer=ddp",
+    "num_nodes": "use trainer.nodes",
 }
 
 
@@ -44,11 +49,13 @@ def make_trainer(
     monitor: str | None = "val/ndcg@10",
     logger: Logger | None = None,
     callbacks: Sequence[pl.Callback] = (),
+    processes: Processes | None = None,
 ) -> pl.Trainer:
     """Make a trainer that keeps best.ckpt and last.ckpt in `folder`/checkpoints.
 
     Without a `monitor` no epoch is judged, and the last one is the best. `callbacks` follow our
-    own and those of the options. Raises UserError when the device isn't there, and for further
+    own and those of the options. `processes`: those that share the work; without them Lightning
+    starts what several devices need. Raises UserError when the device isn't there, and for further
     options that Lightning does not take.
     """
     accelerator = _choose_accelerator(options.accelerator, options.devices)
@@ -56,7 +63,8 @@ def make_trainer(
     set_up_cpu(options.threads)
     torch.set_float32_matmul_precision(options.matmul)
     _quieten()
-    on_terminal = sys.stdout.isatty()
+    first = processes is None or processes.place.rank == 0
+    on_terminal = first and sys.stdout.isatty()
     checkpoints = checkpoints_in(folder)
     every = [EpochHistory(), *_keep_checkpoints(checkpoints, monitor), *own, *callbacks]
     if monitor and options.patience is not None:
@@ -66,6 +74,8 @@ def make_trainer(
     settings: dict[str, Any] = {
         "accelerator": accelerator,
         "devices": options.devices,
+        "num_nodes": options.nodes,
+        "strategy": _choose_strategy(options, processes),
         "precision": options.precision,
         "max_epochs": options.max_epochs,
         "limit_val_batches": None if monitor else 0,
@@ -91,6 +101,16 @@ def make_trainer(
 def checkpoints_in(folder: str | Path) -> Path:
     """Return where the checkpoints of a run lie."""
     return (Path(folder).expanduser() / "checkpoints").resolve()
+
+
+def _choose_strategy(
+    options: TrainerOptions, processes: Processes | None
+) -> SharedStrategy | Literal["auto"]:
+    if options.devices * options.nodes == 1:
+        return "auto"
+    from src.training.strategy import SharedStrategy
+
+    return SharedStrategy(processes)
 
 
 def build_callbacks(options: TrainerOptions) -> list[pl.Callback]:
@@ -171,6 +191,8 @@ def _quieten() -> None:
     # of best.ckpt and last.ckpt the first is meant by ckpt_path="best"
     warnings.filterwarnings("ignore", message=".*with multiple `ModelCheckpoint` callbacks.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    # what is logged is the same on all processes, or of the first one alone
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
     warnings.filterwarnings("ignore", message=".*returned `None`, this fit will run with no opt.*")
     warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own, torch 2.13

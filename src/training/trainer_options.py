@@ -16,6 +16,7 @@ class TrainerOptions:
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Annotated[int, Ge(1)] = 1
+    nodes: Annotated[int, Ge(1)] = 1
     precision: Literal["32", "bf16-mixed"] = "32"
     matmul: Literal["highest", "high"] = "highest"
     deterministic: bool = True

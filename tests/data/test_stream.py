@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from src.data.interactions import Interactions
+from src.data.share import Share
 from src.data.stream import Batch, TrainingStream, derive_seed
-from src.data.unseen import UnseenItems, UnseenLists
+from src.data.unseen import UnseenLists
 
 SEEN = {0: [0, 1, 2, 3, 4, 5, 6], 1: [0, 2], 2: [5]}
 N_ITEMS = 8
@@ -17,9 +18,7 @@ POSITIVES = sorted((user, item) for user, items in SEEN.items() for item in item
 BLOCK_SIZES = [1, 3, 6, 7, 1 << 16]
 
 
-def make_stream(
-    *, negatives: int = 2, batch_size: int = 9, seed: int = 0, rank: int = 0, world_size: int = 1
-) -> TrainingStream:
+def make_stream(*, negatives: int = 2, batch_size: int = 9, seed: int = 0) -> TrainingStream:
     """Make a stream of ten positives; by default a batch has three, each with two negatives."""
     users = np.array([user for user, _ in POSITIVES], np.int32)
     items = np.array([item for _, item in POSITIVES], np.int32)
@@ -31,8 +30,6 @@ def make_stream(
         negatives,
         batch_size,
         seed,
-        rank,
-        world_size,
     )
 
 
@@ -151,11 +148,6 @@ def test_lists_are_full_but_for_the_last(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(stream) == len(sizes)
 
 
-def test_several_ranks_take_one_step_a_call() -> None:
-    stream = make_stream(world_size=2)
-    assert {len(batches) for batches in stream} == {1}
-
-
 def test_the_epoch_may_be_set_after_the_iterator_was_asked_for() -> None:
     stream = make_stream()
     lists = iter(stream)  # as Lightning does when it resumes
@@ -164,34 +156,16 @@ def test_the_epoch_may_be_set_after_the_iterator_was_asked_for() -> None:
         assert equal(batch, make_stream().batch(2, step))
 
 
-@pytest.mark.parametrize("world_size", [1, 2, 3, 4, 7, 10, 25])
-def test_ranks_share_the_epoch(world_size: int) -> None:
-    streams = [make_stream(rank=rank, world_size=world_size) for rank in range(world_size)]
-    shares = [positives(whole_epoch(stream, 1)) for stream in streams]
-    each = -(-10 // world_size)
-    assert [len(share) for share in shares] == [each] * world_size
-    together = [positive for share in shares for positive in share]
-    assert set(together) == set(POSITIVES)
-    if 10 % world_size == 0:
-        assert sorted(together) == POSITIVES
-
-
-def test_ranks_take_turns_in_one_permutation() -> None:
-    alone = positives(whole_epoch(make_stream(), 4))
-    for rank in range(2):
-        stream = make_stream(rank=rank, world_size=2)
-        assert positives(whole_epoch(stream, 4)) == alone[rank::2]
-
-
-def test_ranks_draw_different_negatives() -> None:
-    users = torch.zeros(30, dtype=torch.long)
-    items = torch.arange(30)
-    unseen = UnseenItems(Interactions(users.numpy(), items.numpy(), np.arange(1), np.arange(1000)))
-    drawn = [
-        TrainingStream(users, items, unseen, 4, 75, 0, rank, 2).batch(0, 0).items[:, 1:]
-        for rank in range(2)
-    ]
-    assert not torch.equal(*drawn)
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4, 7])
+def test_processes_share_every_batch(world_size: int) -> None:
+    stream = make_stream()
+    for step in range(stream.n_steps):  # the last batch has one positive
+        batch = stream.batch(1, step)
+        parts = [Share(rank, world_size).of(len(batch.users)) for rank in range(world_size)]
+        assert torch.equal(torch.cat([batch.users[part] for part in parts]), batch.users)
+        assert torch.equal(torch.cat([batch.items[part] for part in parts]), batch.items)
+        sizes = [part.stop - part.start for part in parts]
+        assert max(sizes) - min(sizes) <= 1
 
 
 def test_derived_seeds_differ_in_every_key() -> None:
@@ -208,3 +182,12 @@ def test_shuffling_and_negatives_have_independent_random_numbers() -> None:
         stream._make_generator(5, 0, 0).initial_seed(),
     }
     assert len(seeds) == 2
+
+
+def test_examples_stay_what_they_were() -> None:
+    stream = make_stream()
+    first, last = stream.batch(0, 0), stream.batch(1, 3)
+    assert first.users.tolist() == [0, 1, 2]
+    assert first.items.tolist() == [[3, 7, 7], [2, 1, 5], [5, 1, 1]]
+    assert last.users.tolist() == [1]
+    assert last.items.tolist() == [[2, 7, 6]]

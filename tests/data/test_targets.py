@@ -12,6 +12,7 @@ from torch import Tensor
 from src.data.candidates import draw_candidates
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Part, Prepared
+from src.data.share import Share
 from src.data.splitting import Split, leave_one_out
 from src.data.targets import CandidateTargets, CatalogueTargets, make_targets
 from src.evaluation.metrics import ranks
@@ -162,3 +163,28 @@ def test_all_unseen_items_as_candidates_rank_like_the_catalogue(
         sampled = CandidateTargets(Prepared(split, candidates, ""), part, CPU)
         catalogue = CatalogueTargets(Prepared(split, None, ""), part, CPU)
         assert torch.equal(candidate_ranks(sampled, scores), catalogue_ranks(catalogue, scores))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", [CandidateTargets, CatalogueTargets])
+def test_processes_share_the_batches_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[CandidateTargets | CatalogueTargets],
+    world_size: int,
+) -> None:
+    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", {"cpu": 4})  # a target each
+    monkeypatch.setattr("src.data.targets.SCORES_PER_BATCH", 8)  # a user each
+    batches = list(kind(prepared(), "test", CPU))
+    shared, done = [], 0
+    for rank in range(world_size):
+        share = kind(prepared(), "test", CPU, Share(rank, world_size))
+        own = list(share)
+        assert len(share) == len(own)
+        if own == [None]:  # more processes than batches
+            continue
+        assert share.first == done
+        shared += own
+        done += sum(len(batch[1]) for batch in own)  # a row for each target
+    assert len(shared) == len(batches)
+    for one, other in zip(batches, shared, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))

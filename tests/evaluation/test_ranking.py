@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from src.data.interactions import Interactions
 from src.data.prepared import Prepared
+from src.data.share import WHOLE, Share
 from src.data.splitting import Split
 from src.data.targets import CandidateBatch, CandidateTargets, CatalogueBatch, CatalogueTargets
 from src.evaluation.ranking import Ranking, Scale
 from src.models import Recommender
+from tests.training.processes import together
 
 
 class Scores(Recommender):
@@ -31,7 +35,7 @@ class Scores(Recommender):
 
 def ranking_of(table: Tensor, batch: CandidateBatch | CatalogueBatch, longest: int = 0) -> Ranking:
     n = len(batch.users if isinstance(batch, CandidateBatch) else batch.targets)
-    targets = cast("CandidateTargets", SimpleNamespace(users=torch.zeros(n)))
+    targets = cast("CandidateTargets", SimpleNamespace(users=torch.zeros(n), first=0))
     ranking = Ranking(targets, torch.device("cpu"), None, longest)
     ranking.score(Scores(table), batch)
     return ranking
@@ -144,3 +148,30 @@ def test_list_metrics_of_the_catalogue() -> None:
     assert found["popularity@2"] == pytest.approx(0.5)
     assert found["personalization@2"] == pytest.approx(0.5)
     assert found["ild-cosine@2"] == pytest.approx(1)
+
+
+def rank_all(share: Share) -> list[Ranking]:
+    found = []
+    for kind in (CandidateTargets, CatalogueTargets):
+        targets = kind(prepared(), "test", torch.device("cpu"), share)
+        ranking = Ranking(targets, torch.device("cpu"), Scale(1, 5), longest=2)
+        for batch in targets:
+            if batch is not None:
+                ranking.score(Scores(TABLE), batch)
+        if share is not WHOLE:
+            ranking.merge(dist.all_reduce)
+        found.append(ranking)
+    return found
+
+
+def test_processes_come_to_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.data.targets.PAIRS_PER_BATCH", {"cpu": 1})
+    monkeypatch.setattr("src.data.targets.SCORES_PER_BATCH", 1)
+    alone = rank_all(WHOLE)
+    for merged in together(3, tmp_path, rank_all):  # for two users: one has nothing to rank
+        for one, other in zip(alone, merged, strict=True):
+            assert torch.equal(one.ranks, other.ranks)
+            assert torch.equal(one.n_negatives, other.n_negatives)
+            assert torch.equal(one.scores, other.scores)
+            assert one.summarize([1, 2]) == other.summarize([1, 2])
+            assert one.summarize_lists([1, 2], None) == other.summarize_lists([1, 2], None)

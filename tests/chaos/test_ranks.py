@@ -1,0 +1,142 @@
+"""Two processes that train one model: beside one process, and when one of them is struck."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from tests.commands import SMALL_DATA, Finished, finish, start, train
+from tests.test_end_to_end import repeatable
+
+pytestmark = pytest.mark.chaos
+
+RUN = (*SMALL_DATA, "trainer.threads=1", "ks=[1,10]", "trainer.patience=null", "model=neumf")
+TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+LONG = (*RUN, *TWO, "trainer.max_epochs=500", "tracking.experiment=struck")
+
+
+def started(home: Path, *words: str) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """A command in its second epoch, and the process that it started beside itself."""
+    process = start(home, *words)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch  2/") or line.startswith("epoch   2/"):
+            break
+    (other,) = psutil.Process(process.pid).children()
+    return process, other
+
+
+def ended(process: subprocess.Popen[str], other: psutil.Process, within: float) -> Finished:
+    """How the command ended; fails when one of the processes lives longer than `within` seconds."""
+    since = time.monotonic()
+    out, err = process.communicate(timeout=within)
+    left = max(0.1, since + within - time.monotonic())
+    assert not psutil.wait_procs([other], left)[1]
+    return Finished(process.returncode, out, err)
+
+
+def lines_of(error: str) -> list[str]:
+    return [line for line in error.splitlines() if line]
+
+
+def status_of(home: Path) -> list[str]:
+    client = MlflowClient(f"sqlite:///{home}/outputs/mlflow.db")
+    experiment = client.get_experiment_by_name("struck")
+    assert experiment is not None
+    return [run.info.status for run in client.search_runs([experiment.experiment_id])]
+
+
+def test_the_other_process_is_killed(tmp_path: Path) -> None:
+    process, other = started(tmp_path, *LONG)
+    other.kill()
+    finished = ended(process, other, within=20)
+    assert finished.status == 1
+    assert lines_of(finished.err) == ["error: process 2 of 2 was killed by SIGKILL"]
+    assert status_of(tmp_path) == ["FAILED"]
+
+
+def test_the_first_process_is_killed(tmp_path: Path) -> None:
+    process, other = started(tmp_path, *LONG)
+    process.kill()
+    assert ended(process, other, within=10).status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_the_first_ends_both(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    process, other = started(tmp_path, *LONG)
+    process.send_signal(number)
+    finished = ended(process, other, within=20)
+    assert finished.status == status
+    assert lines_of(finished.err) == []
+    assert status_of(tmp_path) == ["KILLED"]
+
+
+def test_a_process_that_stands_still_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    process, other = started(tmp_path, *LONG, "trainer.max_epochs=4")
+    other.suspend()
+    time.sleep(5)
+    assert process.poll() is None
+    other.resume()
+    assert finish(process).status == 0
+
+
+def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(tmp_path: Path) -> None:
+    words = (*RUN, "trainer.max_epochs=6", "compiled=false")
+    recorded = ("tracking.experiment=struck", "seed=3,4")
+    process, other = started(tmp_path, "-m", *words, *TWO, *recorded)
+    process.kill()
+    ended(process, other, within=10)
+    (job,) = (tmp_path / "outputs" / "jobs").glob("[0-9a-f]*")
+    resumed = train(tmp_path, "-m", *words, *TWO, "trainer.devices=1", *recorded)
+    assert resumed.status == 0, resumed.err
+    first = next(line for line in resumed.out.splitlines() if line.startswith("epoch"))
+    assert int(first.split("/")[0].removeprefix("epoch")) > 1
+    alone = train(tmp_path, *words, "trainer=cpu", "seed=3", "tracking=none")
+    assert_alike(Path(alone.folder), job)
+
+
+def assert_alike(one: Path, other: Path) -> None:
+    """Two runs trained on the same examples, and came to the same but for rounding."""
+    histories = [pd.read_csv(folder / "history.csv") for folder in (one, other)]
+    for name in ("train/loss", "val/hr@10", "val/ndcg@10"):
+        assert histories[0][name].to_numpy() == pytest.approx(histories[1][name], abs=1e-3), name
+    metrics = [repeatable(folder) for folder in (one, other)]
+    assert metrics[0].keys() == metrics[1].keys()
+    assert metrics[0] == pytest.approx(metrics[1], abs=1e-3)
+    users = [pd.read_parquet(folder / "per_user.parquet")["user"] for folder in (one, other)]
+    assert users[0].equals(users[1])
+
+
+def test_two_processes_beside_one_number_for_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*RUN, "compiled=false", "trainer.max_epochs=5", "tracking=none")
+    one = train(tmp_path, *words, "trainer=cpu")
+    two = train(tmp_path, *words, *TWO)
+    assert two.status == 0, two.err
+    assert_alike(one.folder, two.folder)
+    weights = [
+        torch.load(run.folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        for run in (one, two)
+    ]
+    furthest = max((weights[0][name] - weights[1][name]).abs().max() for name in weights[0])
+    with capsys.disabled():
+        print(f"\nfurthest weight {furthest:.2g}")
+        for run in (one, two):
+            table = pd.read_csv(run.folder / "history.csv")
+            print(table[["epoch", "train/loss", "val/hr@10", "val/ndcg@10"]].to_string())
+            metrics = json.loads((run.folder / "metrics.json").read_text())
+            print({name: metrics[name] for name in ("test/hr@10", "test/ndcg@10")})
+    files = [{file.name for file in run.folder.iterdir()} for run in (one, two)]
+    assert files[0] == files[1]
