@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Call, TrainedHome
 
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+TRUST = "trust=tests.training.processes"
 KEEP_WEIGHTS = "trainer.callbacks=[{_target_: tests.training.processes.KeepWeights}]"
 
 
@@ -42,7 +43,7 @@ def test_two_processes_make_one_run(trained: TrainedHome, call: Call) -> None:
     # the same weights judged by one process, and by two
     tested = {k: v for k, v in repeatable(two.folder).items() if k.startswith("test/")}
     for more in ((), TWO):
-        judged = call(f"run={two.folder}", "trainer.threads=1", *more, command="evaluate")
+        judged = call(f"run={two.folder}", "trainer.threads=1", TRUST, *more, command="evaluate")
         assert judged.status == 0, judged.err
         assert repeatable(judged.folder) == tested
         for name in ("per_user.parquet", "ranks.parquet"):

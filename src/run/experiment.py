@@ -141,7 +141,7 @@ def _refit(
     """
     epochs, own = int(metrics["fit/best_epoch"]), folder / REFIT
     print(f"fitting again with validation as part of training: {epochs} epochs")
-    processes = leader.for_trainer(refit_epochs=epochs) if leader else None
+    processes = leader.for_trainer(refit_epochs=epochs, folder=str(own)) if leader else None
     again = assemble_refit(options, own, made.data, epochs, processes=processes)
     metrics["refit/seconds"] = _fit(again, own, resuming=resuming)
     share(own / BEST, folder / BEST)

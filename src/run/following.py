@@ -21,8 +21,7 @@ from src.config.startup import importing
 with importing():
     import torch.distributed as dist
 
-    from src.run.assembly import Run, assemble, assemble_refit
-    from src.run.finished import REFIT
+    from src.run.assembly import Run, assemble, assemble_refit, make_data
     from src.run.options import read_options
     from src.run.rendezvous import (
         FOREVER,
@@ -53,7 +52,7 @@ def follow(meeting: Meeting) -> bool:
                 meeting.part()
                 return True
             if task["trainer"] != known:
-                made, known = _make(task, meeting.place, made), task["trainer"]
+                made, known = _make(task, meeting.place), task["trainer"]
             assert made is not None
             if not meeting.joined:
                 meeting.store.set(f"ready/{meeting.place.rank}", "")
@@ -71,13 +70,12 @@ def _wait_for_task(meeting: Meeting, number: int) -> dict[str, Any]:
     return json.loads(meeting.store.get(key))
 
 
-def _make(task: dict[str, Any], place: Place, before: Run | None) -> Run:
-    """Make the parts of a run as the first process did; `before` are those of its first fit."""
+def _make(task: dict[str, Any], place: Place) -> Run:
+    """Make the parts of a run as the first process did."""
     options, folder = read_options(task["options"]), Path(task["folder"])
     processes = Processes(place, Running())
     if epochs := task.get("refit_epochs"):
-        assert before is not None
-        return assemble_refit(options, folder / REFIT, before.data, epochs, processes=processes)
+        return assemble_refit(options, folder, make_data(options), epochs, processes=processes)
     weights = task.get("weights")
     return assemble(
         options, folder, weights=Path(weights) if weights else None, processes=processes
@@ -93,7 +91,7 @@ def _call(made: Run, task: dict[str, Any]) -> None:
 
 
 def follow_launched() -> None:
-    """Follow the first of the processes that torchrun or Slurm started, run after run."""
+    """Take part in the runs of processes that torchrun or Slurm started, one after the other."""
     launched = find_launched()
     assert launched is not None
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process

@@ -128,7 +128,8 @@ class Leader:
     def for_trainer(self, **recipe: Any) -> Processes:
         """Return the processes for another trainer; the others make theirs by the recipe.
 
-        recipe: `weights`, the checkpoint to be judged, or `refit_epochs`; see `following`.
+        recipe: `weights`, the checkpoint to be judged, or `refit_epochs` and their `folder`; see
+        `following`.
         """
         self._n_trainers += 1
         return Processes(self.meeting.place, _Relay(self, {"trainer": self._n_trainers, **recipe}))
@@ -136,7 +137,7 @@ class Leader:
     def call(self, task: dict[str, Any], trainer: pl.Trainer) -> None:
         """Let the others make the same call of their trainers."""
         known = {"options": self.options.plain, "folder": str(self.folder)}
-        self._tell({**task, **known})
+        self._tell({**known, **task})
         if not self.meeting.joined:
             self._wait_for_others()
             self.meeting.join(trainer.strategy.root_device)

@@ -143,7 +143,7 @@ class SharedTable:
         self._told.append((ids, gradient))
 
     def share(self) -> None:
-        """Teach the gradients of all processes, in their order, each row of one at once."""
+        """Apply the gradients of all processes, in their order, each row of one at once."""
         mine = self._sum_repeated()
         for rank, (ids, gradient) in enumerate(self.exchange.gather_rows(*mine)):
             if rank != self.exchange.share.rank:

@@ -29,6 +29,8 @@ class SaveWithinEpoch(Callback):
         """Save before a call, when Lightning has counted the one before, but not at the first."""
         passed = time.monotonic() - self._time
         due = trainer.global_step - self._step >= self.every.steps or passed >= self.every.seconds
+        # the clocks of several processes differ, and all take part
+        due = trainer.strategy.broadcast(due)
         if due and batch_idx and isinstance(pl_module, RecommenderModule):
             with pl_module.saving_within_epoch():
                 trainer.save_checkpoint(self.file)
