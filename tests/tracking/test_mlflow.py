@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
@@ -99,7 +100,7 @@ def test_tags_say_where_it_comes_from(trained: TrainedHome, run: Run) -> None:
     tags = run.data.tags
     fingerprint = tags["data_fingerprint"]
     prepared = trained.home / "outputs" / "prepared" / f"synthetic-{fingerprint[:16]}"
-    assert (prepared / "fingerprint").read_text() == fingerprint
+    assert json.loads((prepared / "checksums.json").read_text())["fingerprint"] == fingerprint
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?|unknown", tags["git_commit"])
     assert tags["protocol"] == "leave-one-out"
     assert (tags["model"], tags["data"], tags["seed"]) == ("neumf", "synthetic", "0")
@@ -111,6 +112,7 @@ def test_tags_say_where_it_comes_from(trained: TrainedHome, run: Run) -> None:
 
 def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> None:
     assert artifacts(client, run.info.run_id) == {
+        "SHA256SUMS",
         "checkpoints",
         "config.yaml",
         "curves.png",
@@ -119,6 +121,7 @@ def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> Non
         "per_user.parquet",
         "provenance.json",
         "ranks.parquet",
+        "started.json",
         "train.log",
     }
     assert artifacts(client, run.info.run_id, "checkpoints") == {
