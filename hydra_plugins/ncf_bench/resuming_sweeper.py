@@ -40,6 +40,7 @@ class ResumingSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs; at the end raise what made some fail, UserError if mistakes did."""
         with importing():
+            from src.run.options import check_groups
             from src.sweeping.plan import list_swept, name_sweep, plan
             from src.sweeping.record import SweepRecord
 
@@ -51,7 +52,9 @@ class ResumingSweeper(BasicSweeper):
         swept, name = list_swept(combinations), name_sweep(self.config, combinations)
         of_sweep = [assign("sweep.name", name), assign("sweep.swept", swept)]
         self._hand_down(of_sweep)
-        composed = map(plain, compose_jobs(combinations, *of_sweep))
+        composed = [plain(cfg) for cfg in compose_jobs(combinations, *of_sweep)]
+        for options in composed:
+            check_groups(options)
         jobs = plan(list(zip(combinations, composed, strict=True)))
         with SweepRecord(name, jobs) as record:
             self._hand_down([assign(option, value) for option, value in record.for_jobs.items()])

@@ -17,7 +17,6 @@ from src.config.compose import Plain, plain
 from src.config.names import check_name
 from src.run.finished import read_finished
 from src.run.identity import make_key, read_fingerprint
-from src.run.options import check_groups
 
 LONGEST_NAME = 80
 
@@ -26,12 +25,12 @@ LONGEST_NAME = 80
 class SweepOptions:
     """The options of a sweep, explained in conf/train.yaml."""
 
-    name: Any
-    rerun: bool
-    folder: str
-    jobs: str
-    parent: str | None
-    swept: list[str] | None
+    name: Any = None
+    rerun: bool = False
+    folder: str = ""
+    jobs: str = ""
+    parent: str | None = None
+    swept: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,6 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
     fingerprints: dict[str, str | None] = {}
     jobs: dict[str, Job] = {}
     for words, options in composed:
-        check_groups(options)
         data = json.dumps(options["data"], sort_keys=True)
         if data not in fingerprints:
             fingerprints[data] = read_fingerprint(options)
