@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import sqlite3
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -19,6 +20,7 @@ CONTACT = 5.0
 ANSWER = 60
 """Seconds that it has for each later one, which nothing but the thread that asks waits for."""
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+LONGEST_REASON = 150
 REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST", "INVALID_STATE")
 
 
@@ -49,6 +51,7 @@ def load_mlflow() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with importing():
         import mlflow.tracking  # noqa: F401
@@ -69,8 +72,15 @@ def open_client(uri: str) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of the error's message, or its type when there is no message."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Return the first line of the error's message, or its type when there is no message.
+
+    Of a long one, which is what a server that can't be reached makes, only the cause is kept.
+    """
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    if len(line) <= LONGEST_REASON:
+        return line
+    cause = re.search(r"\[Errno -?\d+\] [^'\")]+|Read timed out", line)
+    return cause[0] if cause else f"{line[:LONGEST_REASON]}..."
 
 
 def is_refusal(error: Exception) -> bool:

@@ -31,7 +31,11 @@ def outputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def begin(uri: str, folder: Path, experiment: str) -> Journal:
     header = {"uri": uri, "experiment": experiment, "run_name": "run", "tags": {}}
-    more = {"artifacts": None, "started": 1_700_000_000_000, "continuing": None}
+    more = {
+        "artifacts": str(folder.parent / "artifacts"),
+        "started": 1_700_000_000_000,
+        "continuing": None,
+    }
     journal = Journal.create(folder, {**header, **more})
     journal.begin()
     unsent.add(journal)

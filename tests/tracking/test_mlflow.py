@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.tracking import open_tracker
 from src.tracking.delivery import list_files
 from src.tracking.mlflow import MLflowTracker, find_run_folder
+from src.tracking.store import first_line
 from tests.commands import TINY
 
 if TYPE_CHECKING:
@@ -237,3 +238,17 @@ def test_runs_within_a_run_keep_their_files_to_themselves(tmp_path: Path) -> Non
     kept = [file.relative_to(tmp_path).as_posix() for file in list_files(tmp_path, [])]
     assert kept == ["checkpoints/best.ckpt", "metrics.json"]
     assert list(list_files(tmp_path, ["checkpoints"])) == [tmp_path / "metrics.json"]
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("no such table\nSELECT", "no such table"),
+        ("", "OSError"),
+        (f"{'x' * 200} (by E('a: [Errno 111] refused'))", "[Errno 111] refused"),
+        (f"{'x' * 200} Read timed out. (read timeout=60)", "Read timed out"),
+        ("x" * 200, "x" * 150 + "..."),
+    ],
+)
+def test_the_reason_that_is_told(message: str, line: str) -> None:
+    assert first_line(OSError(message)) == line
