@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 import torch
 
@@ -109,6 +111,72 @@ def test_values(words: str, line: str, mistake: Mistake) -> None:
     assert line in mistake(*SMALL_DATA, *UNTRACKED, *words.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("model=5", f"no model 5 (model: {LISTED})"),
+        ("data=-inf", "no data -inf (data: file, ml-100k"),
+        ("scheduler=[0]", "no scheduler [0] (scheduler: cosine, "),
+        ("trainer=null", "no trainer null (trainer: auto, cpu, gpu)"),
+        ("-m model=5,gmf", "no model 5,gmf (model: "),
+        ("hydra.verbose=0", "Hydra can't use hydra.verbose=0 "),
+        ("=5", "Hydra can't use "),
+        ("data.source=1.5", "data.source=1.5: a choice, or options, are needed here"),
+        ("~data.source", "data.source=None: a choice, or options, are needed here"),
+        ("~protocol.name", "protocol.name has to be given"),
+        ("~tracking", "tracking=None: a choice, or options, are needed here"),
+        ("model._target_=5", "model._target_=5: no dotted path"),
+        ("loss._target_=../../x", "loss._target_=../../x: no dotted path"),
+        ("loss._target_=math.pi", "loss._target_=math.pi: no class and no function"),
+        ("loss._target_=os.getcwd", "loss._target_=os.getcwd: no loss of logits"),
+        ("loss._target_=builtins.int", "loss: <class 'int'> does not say what it is called with"),
+        ("protocol.monitor=[1]", "protocol.monitor=[1]: Input should be a valid string"),
+        ("data.popularity_power=inf", "data.popularity_power=inf: Input should be a finite number"),
+        ("data.popularity_power=50", "data.popularity_power=50: Input should be less than or equ"),
+        ("l2=inf", "l2=inf: Input should be a finite number"),
+        ("model.pretrained=9", "model.pretrained=9: runs by part, as model.pretrained.gmf=RUN"),
+        ("model.name=[]", "model.name=[]: letters, digits and . _ + - only"),
+        ("model.name=../x", "model.name=../x: letters, digits and . _ + - only"),
+        ("data.name=../x", "data.name=../x: letters, digits and . _ + - only"),
+        ("data.cache=[]", "data.cache=[]: the name of a file is needed"),
+        ("protocol.refit=-1", "protocol.refit=-1: Input should be a valid boolean"),
+        ("protocol.full_ranking=-5", "protocol.full_ranking=-5: Input should be a valid boolean"),
+        ("model.factors=true", "model.factors=True: Input should be a valid integer"),
+        ("model.num_layers=500", "model.num_layers=500: Input should be less than or equal to 100"),
+        ("trainer.threads=100000000", "trainer.threads=100000000: Input should be less than"),
+        ("+pretrain=5", "pretrain=5: options by stage, as pretrain.gmf.model"),
+        ("+pretrain.gmf=5", "pretrain.gmf=5: options of the stage, as its model"),
+        ("trust=[1]", "trust=[1]: modules of your own, as trust=mymodels"),
+        ("-m sweep.name=..", "sweep.name=..: letters, digits and . _ + - only"),
+        ("-m sweep.name=.", "sweep.name=.: letters, digits and . _ + - only"),
+        ("-m sweep.name=a/b", "sweep.name=a/b: letters, digits and . _ + - only"),
+        ("-m sweep.name=.a", "sweep.name=.a: letters, digits and . _ + - only"),
+        ("-m sweep=5", "sweep=5: options are needed here"),
+        ("-m sweep.jobs=5", "sweep.jobs=5: Input should be a valid string"),
+        ("-m hydra.sweeper.params=5", "hydra.sweeper.params=5: values by option are needed here"),
+        ("-m data.source=5", "data.source=5: a choice, or options, are needed here"),
+    ],
+)
+def test_values_of_another_kind(words: str, line: str, mistake: Mistake) -> None:
+    flags = [word for word in words.split() if word == "-m"]
+    options = [word for word in words.split() if word != "-m"]
+    assert mistake(*flags, *SMALL_DATA, *UNTRACKED, *options).startswith(line)
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".a", "a/b", "a b", "''", "[]"])
+def test_names_of_searches(name: str, mistake: Mistake, tmp_path: Path) -> None:
+    line = mistake(*SMALL_DATA, *UNTRACKED, f"name={name}", command="tune")
+    assert line.startswith(f"name={name.strip(chr(39))}: letters, digits and . _ + - only")
+    assert not (tmp_path / "outputs" / "prepared").exists()
+
+
+def test_a_long_line_is_shortened(mistake: Mistake) -> None:
+    line = mistake("data=file", f"data.path={'x' * 250}/{'x' * 250}", *UNTRACKED)
+    assert line.startswith("data.path=xxxxx")
+    assert line.endswith("xxx: no such file")
+    assert len(line) == 300
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there(mistake: Mistake) -> None:
     line = mistake(*SMALL_DATA, "tracking=none", "trainer=gpu")
@@ -174,6 +242,38 @@ def test_a_corrupt_archive(mistake: Mistake, tmp_path: Path) -> None:
     line = mistake("data=ml-1m", f"data.path={archive}", *UNTRACKED)
     assert line.startswith(f"{archive} is damaged (")
     assert line.endswith("): delete it and get it again")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "line"),
+    [
+        (10, 99, "{file} can't be unpacked here: zip file version 9.9"),  # needed to unpack
+        (14, 99, "r.csv in {file} can't be unpacked here: "),  # the method
+        (14, 14, "{file} is damaged ("),  # LZMA, which it is not
+    ],
+)
+def test_a_zip_that_can_t_be_unpacked(
+    place: int, value: int, line: str, mistake: Mistake, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.csv.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("r.csv", GOOD)
+    content = bytearray(file.read_bytes())
+    content[content.index(b"PK\x01\x02") + place - 4] = value  # where the directory has it
+    if place == 14:
+        content[8] = value
+    file.write_bytes(content)
+    assert mistake("data=file", f"data.path={file}", *UNTRACKED).startswith(line.format(file=file))
+
+
+def test_a_parquet_file_with_broken_metadata(mistake: Mistake, tmp_path: Path) -> None:
+    file = tmp_path / "r.parquet"
+    pd.read_csv(io.StringIO(GOOD)).to_parquet(file)
+    content = file.read_bytes()
+    start = content.rindex(b"ARROW:schema")
+    file.write_bytes(content[:start] + b"\xff" * 40 + content[start + 40 :])
+    line = mistake("data=file", f"data.path={file}", *UNTRACKED)
+    assert line.startswith(f"{file} can't be read as Parquet: ")
 
 
 def test_an_archive_of_another_checksum(mistake: Mistake, tmp_path: Path) -> None:

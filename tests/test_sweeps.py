@@ -191,3 +191,19 @@ def test_an_unknown_option_ends_the_sweep_before_it_begins(call: Call, tmp_path:
     assert finished.status == 2
     assert finished.err.startswith("error: no option model.factor; did you mean model.factors")
     assert not (tmp_path / "outputs" / "sweeps").exists()
+
+
+def test_a_key_and_a_name_that_look_like_numbers(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = iter(["9694e04467541234", "1e5"])
+    monkeypatch.setattr("src.sweeping.plan.make_key", lambda *_: next(keys))
+    words = ("-m", *ONE_EPOCH, "model=itempop", "seed=0,1", "tracking=none", "sweep.name=1e5")
+    finished = call(*words)
+    assert finished.status == 0, finished.err
+    assert sorted(job.name for job in (tmp_path / "outputs" / "jobs").glob("[!.]*")) == [
+        "1e5",
+        "9694e04467541234",
+    ]
+    assert finished.said("jobs") == f"{tmp_path}/outputs/sweeps/1e5/jobs.csv"
+    assert set(sweep_of(finished)["status"]) == {"finished"}

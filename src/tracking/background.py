@@ -56,8 +56,8 @@ class BackgroundTracker(Tracker):
         """Begin a record, or go on with the folder's own.
 
         `continuing`: tags of an earlier run of the experiment, whose record goes on if there is
-        one. `recovery` yields while it closes and sends what other processes left; `beside`: after
-        this record is open, not before. Raises OSError when the folder can't be written.
+        one. `recovery` yields while it closes and sends what other processes left, once this record
+        is open. `beside`: beside what follows, too. Raises OSError if the folder can't be written.
         """
         self.experiment_name, self.uri = options.experiment, options.uri
         self.logger = MLflowLogger(self)
@@ -89,12 +89,15 @@ class BackgroundTracker(Tracker):
     def wait(self) -> None:
         """Wait until MLflow is imported and the store was asked for the record.
 
-        For a server that does not answer no longer than FIRST_ANSWER seconds.
+        For a server that does not answer no longer than FIRST_ANSWER seconds. A record that is not
+        opened beside the training has recovered others by then, too.
         """
         self._write_metrics()
         self.begin()
         self._loaded.wait()
-        self._tried.wait(None if embedded(self.uri) else FIRST_ANSWER)
+        patience = None if embedded(self.uri) else FIRST_ANSWER
+        while not self._tried.wait(patience) and self._opened:
+            pass  # the server answers, and takes what others left
         self.keep_up()
 
     @property
@@ -217,11 +220,13 @@ class BackgroundTracker(Tracker):
         try:
             load_mlflow()
             self._loaded.set()
-            if self._recovers_first:
+            ended = self._send_once()
+            if self._recovers_first and self._opened:
                 for _ in self._recovery:
                     pass
+            self._tried.set()
             pause = 0.0
-            while not self._send_once():
+            while not ended:
                 if self._failure is not None:
                     return
                 if self._trouble is None:
@@ -232,6 +237,7 @@ class BackgroundTracker(Tracker):
                     self._ending.wait(pause)
                 elif self._left.wait(SHORTEST_PAUSE):
                     return  # whatever starts next sends it
+                ended = self._send_once()
             self._delivered = True
         except BaseException as error:  # raised by `keep_up`, in the main thread
             self._failure = error
@@ -255,7 +261,6 @@ class BackgroundTracker(Tracker):
             return False
         self._trouble = None
         self._opened = True
-        self._tried.set()
         return ended
 
     def _bear(self, error: Exception) -> None:
@@ -273,7 +278,6 @@ class BackgroundTracker(Tracker):
                 self._journal.folder,
             )
         self._trouble = error
-        self._tried.set()
 
     def _wait_for_news(self) -> None:
         """Wait for entries; recover other records meanwhile, one after the other."""

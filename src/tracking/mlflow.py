@@ -13,7 +13,14 @@ from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
 from src.tracking.database import creating
-from src.tracking.store import embedded, first_line, is_refusal, open_client, store_errors
+from src.tracking.store import (
+    check_server,
+    embedded,
+    first_line,
+    is_refusal,
+    open_client,
+    store_errors,
+)
 from src.tracking.tracker import Tracker, flatten
 from src.tracking.views import TAG, View, encode_view
 
@@ -204,6 +211,10 @@ def find_run_folder(run_id: str, uri: str) -> Path | None:
     database = embedded(uri)
     if database is not None and not database.exists():
         return None
+    try:
+        check_server(uri)
+    except OSError as error:
+        raise UserError(f"tracking.uri={uri} can't be reached: {first_line(error)}") from error
     client = open_client(uri)
     from mlflow.exceptions import MlflowException
 
@@ -226,6 +237,7 @@ def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
     if database is not None and not database.exists():
         return None
     try:
+        check_server(uri)
         client = open_client(uri)
         known = client.get_experiment_by_name(experiment)
         if known is None:

@@ -54,10 +54,9 @@ class Services:
             _check_free(port)
         self.folder.mkdir(parents=True, exist_ok=True)
         password = self._make_database()
-        data = self._data
         listening = ["-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories="]
-        port = str(self.database_port)
-        self._launch("postgres", [_find("postgres"), "-D", str(data), "-p", port, *listening])
+        place = ["-D", str(self._data), "-p", str(self.database_port)]
+        self._launch("postgres", [_find("postgres"), *place, *listening])
         store = f"postgresql+psycopg://{USER}:{password}@{HOST}:{self.database_port}/postgres"
         self._wait_for(store)
         command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]

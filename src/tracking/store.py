@@ -74,8 +74,12 @@ def first_line(error: Exception) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether a store that answered won't take what was sent, however often it is sent."""
-    return getattr(error, "error_code", None) in REFUSALS
+    """Tell whether a store won't take what was sent, however often it is sent, or there is none."""
+    from sqlalchemy.exc import ArgumentError
+
+    # a database's address that is no address, or whose driver is not installed
+    mistaken = isinstance(error, ArgumentError | ImportError)
+    return mistaken or getattr(error, "error_code", None) in REFUSALS
 
 
 def check_server(uri: str) -> None:

@@ -53,6 +53,32 @@ def test_formats(name: str, separator: str, option: str | None, read: Any) -> No
     assert seconds(data) == [100, 90, 80]
 
 
+def test_one_column_of_parquet_in_two_roles(tmp_path: Path) -> None:
+    pd.DataFrame({"user": [5, 6], "item": ["a", "b"]}).to_parquet(tmp_path / "r.parquet")
+    options = {"rating_column": "user", "timestamp_column": "user"}
+    data = TableFile(str(tmp_path / "r.parquet"), **options).read()
+    assert data.user_ids.tolist() == [5, 6]
+    assert data.ratings is not None
+    assert data.ratings.tolist() == [5, 6]
+    assert seconds(data) == [5, 6]
+
+
+@pytest.mark.parametrize("category", [False, True])
+def test_ids_of_bytes(category: bool, tmp_path: Path) -> None:
+    items = pd.Series([b"gr\xc3\xb6\xc3\x9fe", b"gr\xf6\xdfe", b"a\0", b"a"])
+    frame = pd.DataFrame({"user": [1, 2, 3, 4], "item": items})
+    (frame.astype({"item": "category"}) if category else frame).to_parquet(tmp_path / "r.parquet")
+    data = TableFile(str(tmp_path / "r.parquet")).read()
+    assert data.item_ids.tolist() == ["größe", "gr\\xf6\\xdfe", "a\\x00", "a"]
+
+
+def test_what_parquet_has_no_numbers_of(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [[1.0], [2.0]]})
+    frame.to_parquet(tmp_path / "r.parquet")
+    with pytest.raises(UserError, match=r"row 1: rating '\[1.\]' is not a number"):
+        TableFile(str(tmp_path / "r.parquet"), rating_column="rating").read()
+
+
 def test_only_ids(read: Any) -> None:
     data = read("user,item\n1,2\n")
     assert data.ratings is None

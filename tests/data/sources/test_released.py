@@ -81,6 +81,15 @@ def test_fewer_columns(columns: int, tmp_path: Path) -> None:
             "{negative}, line 2: not (user,item) and negatives: '(1,3)\\t0\\tx'",
         ),
         ({"negative": "0\t3\t4\n(1,3)\t0\t1\n"}, "{negative}, line 1: not (user,item) and"),
+        # one mistyped id would need as many rows of everything
+        (
+            {"train": "0\t0\n0\t999999999\n"},
+            "{train}, line 2: item '999999999' is not an id that counts from 0",
+        ),
+        (
+            {"negative": "(0,1)\t3\t999999999\n(1,3)\t0\t2\n"},
+            "{negative}: item 999999999 is not an id that counts from 0",
+        ),
     ],
 )
 def test_malformed(files: dict[str, str], problem: str, tmp_path: Path) -> None:
