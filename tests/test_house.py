@@ -123,14 +123,15 @@ VERBS = set(
     Combine
     Compare Compile Compose Compute Convert Copy Count Cut Derive Describe Discount Divide Download
     Draw
-    Drop End Estimate Exchange Execute Explain Fill Find Fit Flatten Flush Format Fuse Generate Give
+    Drop End Estimate Exchange Execute Explain Fill Find Fit Flatten Flush
+    Follow Format Fuse Generate Give
     Go
     Group Hold Import Index Interrupt Invert Join Keep Label Learn Leave Let List Load Locate
     Log Look Make Map Mark Measure Merge Move Multiply Name Note Number Observe Open Order Parse
     Pick Place Predict Prepare Print Put Raise Rank Read Record Reduce Refuse Remove Rename
     Render Renumber Replace Resolve Restore Return Run Save Say Score Select Send Serve Set
     Shorten Show Silence Sort Split Stack Stand Start State Step Stop Store Strip Sum Summarize
-    Tabulate Take Tell Test Train Transpose Turn Update Use Wait Weight Write Yield
+    Tabulate Take Teach Tell Test Train Transpose Turn Update Use Wait Weight Write Yield
     """,
     )
 )

@@ -146,8 +146,8 @@ def test_a_refit_goes_on_too(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         make = assembly.assemble_refit
         cut = Cut("on_train_epoch_start", 1)
 
-        def assemble_refit(*given: Any) -> Any:
-            made = make(*given)
+        def assemble_refit(*given: Any, **more: Any) -> Any:
+            made = make(*given, **more)
             made.trainer.callbacks.append(cut)  # type: ignore[attr-defined]
             return made
 

@@ -26,8 +26,16 @@ OPTIONS: dict[str, Any] = {
         "source": {"_target_": "x.Y", "root": "/here", "path": None},
     },
     "model": {"name": "gmf", "factors": 8},
+    **{name: {} for name in ("loss", "optimizer", "scheduler", "trainer", "protocol")},
     "tracking": {"name": "none"},
-    "sweep": {"name": None, "rerun": False, "jobs": "/jobs"},
+    "sweep": {
+        "name": None,
+        "rerun": False,
+        "folder": "/sweeps",
+        "jobs": "/jobs",
+        "parent": None,
+        "swept": None,
+    },
 }
 
 
@@ -94,7 +102,8 @@ GRID = [["model=gmf", "seed=0", "ks=[1,10]"], ["model=gmf", "seed=1", "ks=[1,10]
 
 
 def config(name: str | None = None) -> Any:
-    return OmegaConf.create({"sweep": {"name": name}, **{k: OPTIONS[k] for k in ("data", "model")}})
+    own = {"sweep": {**OPTIONS["sweep"], "name": name}}
+    return OmegaConf.create({**own, **{group: OPTIONS[group] for group in ("data", "model")}})
 
 
 def test_a_name_says_what_is_swept() -> None:

@@ -56,7 +56,7 @@ def test_one_epoch_is_all_that_a_formula_takes(tmp_path: Path) -> None:
     assert set(epoch) > {"epoch", "train/seconds", "eval/seconds", "val/ndcg@10"}
     assert "train/loss" not in epoch
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["best.ckpt"]
-    loaded = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20)
+    loaded = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20, trusted=[__name__])
     assert isinstance(loaded, ItemPop)
     assert torch.equal(loaded.counts, module.model.counts)
     assert loaded.counts.sum() == 30 * 6  # eight items each, less validation and test
@@ -67,7 +67,7 @@ def test_sweeps_are_judged_and_chosen_like_epochs(tmp_path: Path) -> None:
     epochs = find_history(trainer).epochs
     assert len(epochs) == 5  # two after the best without a better one
     assert trainer.global_step == 5
-    best = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20)
+    best = load_model(tmp_path / "checkpoints" / "best.ckpt", 30, 20, trusted=[__name__])
     assert best.sweeps == 3
     assert module.model.sweeps == 5
     assert max(range(5), key=lambda place: epochs[place]["val/ndcg@10"]) == 2
