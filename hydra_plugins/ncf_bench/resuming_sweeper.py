@@ -34,7 +34,7 @@ class ResumingSweeper(BasicSweeper):
         launcher = config.hydra.launcher
         if launcher.get("n_jobs") == ALL_CORES:
             with read_write(config):
-                launcher.n_jobs = _count_jobs_at_once(config.trainer.threads)
+                launcher.n_jobs = _count_jobs_at_once(config.trainer)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
@@ -81,8 +81,9 @@ def _read_error(result: JobReturn) -> Exception | None:
     return result._return_value if result.status == JobStatus.FAILED else None
 
 
-def _count_jobs_at_once(threads: int | None) -> int:
+def _count_jobs_at_once(trainer: DictConfig) -> int:
     """Return how many jobs leave each the cores for its threads; null threads take all."""
     from joblib import cpu_count
 
-    return max(1, int(cpu_count()) // threads) if threads else 1
+    threads = (trainer.threads or int(cpu_count())) * trainer.devices
+    return max(1, int(cpu_count()) // threads)

@@ -124,7 +124,7 @@ def _end_with_first(port: int) -> None:
 
 
 def main() -> None:
-    """Follow the process that started this one and has a store at a port of this machine."""
+    """Take part in the run of the process that started this one, by its store on this machine."""
     port, rank, world_size = map(int, sys.argv[1:])
     see_working_folder()
     Thread(target=_end_with_first, args=(port,), daemon=True).start()

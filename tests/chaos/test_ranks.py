@@ -106,6 +106,44 @@ def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(tmp_path: Path)
     assert_alike(Path(alone.folder), job)
 
 
+# a table of many more rows than a step reads, which are kept row by row
+MANY_ROWS = (
+    "data=synthetic", "data.source.n_users=2000", "data.source.n_items=1000",
+    "data.source.n_interactions=14000", "data.source.min_per_user=5", "data.candidates=20",
+    "data.batch_size=64", "trainer.threads=1", "ks=[1,10]", "model=neumf", "trainer.max_epochs=2",
+    "tracking=none",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("devices", [2, 1])
+def test_killed_within_an_epoch_and_gone_on_with(tmp_path: Path, devices: int) -> None:
+    # one process would take other steps, compiled ones
+    words = (*MANY_ROWS, *TWO, *([] if devices == 2 else ["compiled=false"]))
+    whole = train(tmp_path, *words)
+    assert whole.status == 0, whole.err
+    process = start(tmp_path, *words, "checkpoint_every=100steps")
+    runs = tmp_path / "outputs" / "runs"
+    while not (found := list(runs.glob("*/checkpoints/unfinished.ckpt"))):
+        time.sleep(0.05)
+    (other,) = psutil.Process(process.pid).children()
+    process.kill()
+    ended(process, other, within=10)
+    folder = found[0].parents[1]
+    resumed = train(tmp_path, *words, f"trainer.devices={devices}", "resume=auto")
+    assert resumed.status == 0, resumed.err
+    assert resumed.folder == folder
+    if devices == 1:
+        assert_alike(whole.folder, folder)
+        return
+    assert repeatable(whole.folder) == repeatable(folder)
+    weights = [weights_of(one) for one in (whole.folder, folder)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
 def assert_alike(one: Path, other: Path) -> None:
     """Two runs trained on the same examples, and came to the same but for rounding."""
     histories = [pd.read_csv(folder / "history.csv") for folder in (one, other)]
@@ -126,10 +164,7 @@ def test_two_processes_beside_one_number_for_number(
     two = train(tmp_path, *words, *TWO)
     assert two.status == 0, two.err
     assert_alike(one.folder, two.folder)
-    weights = [
-        torch.load(run.folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
-        for run in (one, two)
-    ]
+    weights = [weights_of(run.folder) for run in (one, two)]
     furthest = max((weights[0][name] - weights[1][name]).abs().max() for name in weights[0])
     with capsys.disabled():
         print(f"\nfurthest weight {furthest:.2g}")
