@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard services test-services clean
+.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,6 +38,9 @@ test-slow: .venv/ready  ## the tests that take longer, too
 
 test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
 	$(PY) -m pytest -m services
+
+chaos: .venv/ready  ## kills, failing disks and servers, damaged files: an hour; CHAOS_STEP=1 tries every point
+	$(PY) -m pytest -m chaos tests/chaos
 
 bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md
 	$(PY) -m benchmarks $(ROWS)

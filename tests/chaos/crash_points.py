@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,14 @@ class Command:
         self.faults = ctypes.CDLL(None)
         self.output = home.with_name("output.txt")
 
-    def run(self, at: int = NEVER, mode: int = KILL, error: int = 0) -> int:
+    def again(self) -> int:
+        """Do what a user does next: the same once more, or `src.sync` where it had finished."""
+        finished = list((self.home / "outputs" / "runs").glob("*/metrics.json"))
+        return self.run(command="sync") if finished else self.run()
+
+    def run(
+        self, at: int = NEVER, mode: int = KILL, error: int = 0, *, command: str = "train"
+    ) -> int:
         """Run it, with a fault at change `at`; return its status, negative if it was killed."""
         os.environ["FAULTS_BELOW"] = str(self.home)
         os.environ.pop("FAULTS_SHADOW", None)
@@ -80,25 +88,25 @@ class Command:
             os.environ["FAULTS_SHADOW"] = str(self.shadow)
         child = os.fork()
         if child == 0:
-            self._be_the_command(at, mode, error)
+            self._be_the_command(at, mode, error, command)
         status = os.waitpid(child, 0)[1]
         return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
-    def _be_the_command(self, at: int, mode: int, error: int) -> None:
+    def _be_the_command(self, at: int, mode: int, error: int, command: str) -> None:
         signal.alarm(120)  # what hangs is killed, and counts as lost
         os.setpgid(0, 0)
         with self.output.open("w") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        from src import train
         from src.config import compose
 
+        main = import_module(f"src.{command}").main
         compose.OUTPUTS = self.home / "outputs"
-        sys.argv = ["train", *self.words]
+        sys.argv = [command, *(self.words if command == "train" else ["run=all"])]
         self.faults.faults_arm(ctypes.c_long(at), mode, error)
         status: Any = 1
         try:
-            train.main()
+            main()
             status = 0
         except SystemExit as end:
             status = end.code
@@ -193,7 +201,7 @@ def try_points(
     for point in points:
         command.clear(template)
         disturb(command, point)
-        status = command.run()
+        status = command.again()
         if status != 0:
             last = command.output.read_text().strip().splitlines()[-1:]
             tried.note(f"{tried.fault} at {point}", f"status {status} afterwards: {last}")
