@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.run.finished import read_finished
 from src.run.identity import make_key
 from src.run.lease import holding, is_held
+from src.run.options import check_groups
 
 STARTED = "started.json"
 AUTO = "auto"
@@ -91,7 +92,9 @@ def _find_latest(runs: Path, key: str) -> Path | None:
 
 def _key_of(cfg: DictConfig) -> str:
     """Return the digest of options and code; data are compared when they are there."""
-    return make_key(plain(cfg), None)
+    options = plain(cfg)
+    check_groups(options)
+    return make_key(options, None)
 
 
 def _read_started(folder: Path) -> dict[str, object]:

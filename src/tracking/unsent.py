@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from src.config import compose
+from src.config.durable import write_text
 from src.tracking.journal import Journal
 
 
@@ -18,9 +18,7 @@ def add(journal: Journal) -> None:
     """Note the journal of a record that has begun."""
     folder = _place()
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{journal.name}.{os.getpid()}"
-    unfinished.write_text(str(journal.file.resolve()))
-    unfinished.replace(folder / journal.name)
+    write_text(folder / journal.name, str(journal.file.resolve()))
 
 
 def remove(journal: Journal) -> None:
@@ -45,8 +43,11 @@ def list_unsent() -> Iterator[Journal]:
         try:
             journal = Journal(Path(note.read_text()))
             first = next(journal.read(), None)
-        except OSError:
+        except FileNotFoundError:
             continue  # sent by another process meanwhile
+        except (OSError, ValueError):  # no path: the disk lost it
+            note.unlink(missing_ok=True)
+            continue
         if first is None and not journal.file.exists():
             note.unlink(missing_ok=True)
         elif first is not None:

@@ -84,7 +84,6 @@ class Command:
         os.environ["FAULTS_BELOW"] = str(self.home)
         os.environ.pop("FAULTS_SHADOW", None)
         if self.shadow is not None:
-            self.shadow.mkdir(exist_ok=True)
             os.environ["FAULTS_SHADOW"] = str(self.shadow)
         child = os.fork()
         if child == 0:
@@ -132,6 +131,9 @@ class Command:
         shutil.copytree(template, self.home)
         if self.shadow is not None:
             shutil.rmtree(self.shadow, ignore_errors=True)
+            self.shadow.mkdir()
+            for file in filter(Path.is_file, self.home.rglob("*")):
+                shutil.copyfile(file, self.shadow / str(file.stat().st_ino))
 
     def cut_the_power(self) -> None:
         """Leave in the home only what was forced to the disk."""
