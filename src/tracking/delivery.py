@@ -95,6 +95,8 @@ class Delivery:
                 return True
             ended = self._send_entries(self.record)
         if ended:
+            # what a power cut took later would not be sent again
+            self._try(self.record.flush_files)
             unsent.remove(self.journal)
         return ended
 

@@ -7,10 +7,13 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from pydantic.dataclasses import dataclass
 from pytorch_lightning.loggers import Logger
 
+from src.config.durable import flush_to_disk
 from src.errors import UserError
 from src.tracking.database import creating
 from src.tracking.store import (
@@ -164,6 +167,15 @@ class MLflowTracker(Tracker):
         """Return the steps that have a value of the metric."""
         points = self.client.get_metric_history(self.run_id, _allowed(metric))
         return {point.step for point in points}
+
+    def flush_files(self) -> None:
+        """Return when the disk has the run's artifacts, where they are files of this machine."""
+        place = self.client.get_run(self.run_id).info.artifact_uri
+        folder = Path(url2pathname(urlparse(place).path))
+        if urlparse(place).scheme not in ("", "file") or not folder.is_dir():
+            return
+        for path in (folder, *folder.rglob("*")):
+            flush_to_disk(path)
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Copy a file to the run's artifacts, there to a folder."""
