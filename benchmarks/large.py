@@ -21,6 +21,16 @@ from src.run.assembly import make_data
 from src.training.module import RecommenderModule
 
 
+def peak_megabytes() -> float:
+    """The most memory that this program has had resident."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # getrusage would begin with what the process that started this one had
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1000
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
 def main(max_calls: int, options: list[str]) -> None:
     """Trains `max_calls` calls of one epoch and prints what was measured, as JSON."""
     with tempfile.TemporaryDirectory() as folder:
@@ -50,12 +60,11 @@ def main(max_calls: int, options: list[str]) -> None:
         targets = data.val_dataloader()
         assert isinstance(targets, CandidateTargets)
         judging = seconds(lambda: trainer.validate(module, data, verbose=False))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         print(
             json.dumps(
                 {
                     "prepare_seconds": preparing,
-                    "peak_megabytes": peak,
+                    "peak_megabytes": peak_megabytes(),
                     "microseconds_per_example": 1e6 * took / examples,
                     "examples_per_second": examples / took,
                     "pairs_per_second": targets.items.numel() / judging,
