@@ -86,6 +86,7 @@ def share(file: Path, other: Path) -> None:
 def is_whole(file: Path) -> bool:
     """Tell whether a checkpoint is as it was written, by the checksums that torch puts in it."""
     try:
+        torch._C.PyTorchFileReader(str(file))  # which is strict where Python's reader is lenient
         with zipfile.ZipFile(file) as content:
             return content.testzip() is None
     except DAMAGES:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from src.data.data_options import PreparationOptions
 from src.data.preparing import prepare
 from src.data.sources.released import ReleasedNCF
 from src.data.sources.source import Source
+from src.run.finished import read_finished, write_finished
+from src.training.checkpoint_files import is_whole
 from tests.chaos.damage import assert_one_line, damaged, numbers, told_in_one_line
 from tests.chaos.test_malformed_inputs import READERS, RELEASED
 from tests.data.fakes import FakeSource, interactions
@@ -94,3 +97,41 @@ def test_evaluating_damaged_runs(
             assert evaluated.status == 2
             (line,) = evaluated.err.splitlines()
             assert_one_line(line.removeprefix("error: "))
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "SHA256SUMS"])
+@numbers(40, 200, "FILES")
+def test_damaged_results(
+    name: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"val/ndcg@10": 0.25, "fit/epochs": 3}
+    (tmp_path / "history.csv").write_text("epoch,val/ndcg@10\n0,0.25\n")
+    write_finished(tmp_path, metrics)
+    whole = (tmp_path / name).read_bytes()
+    for harmed in damaged(whole, number):
+        write_finished(tmp_path, metrics)
+        (tmp_path / name).write_bytes(harmed)
+        found, said = read_finished(tmp_path), capsys.readouterr().out.splitlines()
+        # an edit may leave what is meant as it was
+        assert (found, len(said)) in ((None, 1), (metrics, 0)), harmed
+
+
+@numbers(100, 2000, "FILES")
+def test_flipped_bits_of_checkpoints(number: int, tmp_path: Path) -> None:
+    content = {"epoch": 3, "weights": torch.arange(300.0), "name": "neumf"}
+    torch.save(content, tmp_path / "whole.ckpt")
+    whole = (tmp_path / "whole.ckpt").read_bytes()
+    rng = np.random.default_rng(0)
+    found = 0
+    for place in rng.integers(8 * len(whole), size=number):
+        harmed = bytearray(whole)
+        harmed[place // 8] ^= 1 << (place % 8)
+        file = tmp_path / "harmed.ckpt"
+        file.write_bytes(harmed)
+        if is_whole(file):  # a bit of the padding, or of a date
+            read = torch.load(file, weights_only=True)
+            assert torch.equal(read.pop("weights"), content["weights"]), place
+            assert read == {"epoch": 3, "name": "neumf"}
+        else:
+            found += 1
+    assert found > number / 3
