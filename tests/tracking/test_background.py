@@ -236,15 +236,15 @@ def test_a_sweep_that_is_recorded_after_its_jobs_began(
     uri: str, store: Store, tmp_path: Path
 ) -> None:
     store.away = True
-    with begin(uri, tmp_path / "sweep", "tree") as sweep:
-        options = MLflowOptions(uri, "tree", "job")
+    with begin(uri, tmp_path / "sweep", "tree-of-journals") as sweep:
+        options = MLflowOptions(uri, "tree-of-journals", "job")
         tags = {"mlflow.parentRunId": sweep.reference, "job": "1"}
         with BackgroundTracker(options, tags, tmp_path / "job", beside=True) as job:
             job.set_tags(tags)
     store.away = False
     while list(unsent.list_unsent()):  # their threads, or this
         assert all(outcome.word != "left" for _, outcome in recover())
-    parent, child = runs_of(MlflowClient(uri), "tree")
+    parent, child = runs_of(MlflowClient(uri), "tree-of-journals")
     assert child.data.tags["job"] == "1"
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
