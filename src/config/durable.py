@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -61,8 +61,7 @@ def flush_to_disk(path: Path) -> None:
 
 
 def flush_files(folder: Path) -> None:
-    """Return when the disk has all files right below a folder, and their names."""
-    for path in folder.iterdir():
-        if path.is_file():
+    """Return when the disk has all files below a folder, and their names."""
+    for path in (*folder.rglob("*"), folder):
+        with suppress(FileNotFoundError):  # renamed meanwhile, by the thread that sends the record
             flush_to_disk(path)
-    flush_to_disk(folder)

@@ -30,7 +30,7 @@ def take_up(cfg: DictConfig, words: Sequence[str], folder: Path) -> tuple[DictCo
     cfg: of the command line `words`, for which `folder` was made. Raises UserError for a run that
     is finished, that another process is at, or that would not come to the same end.
     """
-    reference, own = str(cfg.resume), _without_resume(words)
+    reference, own = str(cfg.resume), _own_words(words)
     if reference == AUTO:
         found = _find_latest(folder.parent, _key_of(cfg))
         print(f"going on with {found}" if found else "nothing to go on with: a new run", flush=True)
@@ -64,7 +64,7 @@ def started(cfg: DictConfig, words: Sequence[str], folder: Path, made: Path) -> 
     with holding(folder, wait=False):
         again = (folder / STARTED).exists()
         if not again:
-            about = {"key": _key_of(cfg), "words": _without_resume(words)}
+            about = {"key": _key_of(cfg), "words": _own_words(words)}
             write_text(folder / STARTED, json.dumps(about, indent=2) + "\n")
         if made != folder:
             _move_log(made, folder)
@@ -77,7 +77,8 @@ def started(cfg: DictConfig, words: Sequence[str], folder: Path, made: Path) -> 
             raise
 
 
-def _without_resume(words: Sequence[str]) -> list[str]:
+def _own_words(words: Sequence[str]) -> list[str]:
+    """Return the words that choose the run, not how it is gone on with."""
     return [word for word in words if not word.startswith(("resume=", "trust="))]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from src.config.durable import flush_to_disk
 from src.tracking.store import SQLITE, embedded, open_client
 
 # What SQLite keeps beside a database while it writes; found beside another one, it would be taken
@@ -68,8 +69,7 @@ def _make(database: Path) -> None:
         client._tracking_client.store.engine.dispose()
         if database.exists() and _read_versions(database) == _read_versions(new):
             return
-        with new.open("rb") as made:
-            os.fsync(made.fileno())
+        flush_to_disk(new)
         for name in ASIDE:
             database.with_name(database.name + name).unlink(missing_ok=True)
         new.replace(database)

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 from pydantic.dataclasses import dataclass
 from pytorch_lightning.loggers import Logger
 
-from src.config.durable import flush_to_disk
+from src.config.durable import flush_files
 from src.errors import UserError
 from src.tracking.database import creating
 from src.tracking.store import (
@@ -172,10 +172,8 @@ class MLflowTracker(Tracker):
         """Return when the disk has the run's artifacts, where they are files of this machine."""
         place = self.client.get_run(self.run_id).info.artifact_uri
         folder = Path(url2pathname(urlparse(place).path))
-        if urlparse(place).scheme not in ("", "file") or not folder.is_dir():
-            return
-        for path in (folder, *folder.rglob("*")):
-            flush_to_disk(path)
+        if urlparse(place).scheme in ("", "file") and folder.is_dir():
+            flush_files(folder)
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Copy a file to the run's artifacts, there to a folder."""
