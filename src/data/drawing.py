@@ -55,26 +55,60 @@ def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):
 
 
 @inner
-def draw_by_rank(users, lines, first, stride, n_unseen, seed, drawn):
-    """Draw unseen items of users int64 [P] into drawn int64 [P, k], by their order.
+def draw_by_folds(users, folds, first_word, items, first, n_items, seed, drawn):
+    """Draw unseen items of users int64 [P] into drawn int64 [P, k].
 
-    lines int64 [n]: for each seen item, user by user from `first` on, how many of the user's unseen
-    come before it, plus the user times `stride`.
+    folds uint64 [n_words], from first_word int64 [n_users+1] on: as many words for a user as a
+    power of 2, where an item's bit is its number modulo theirs; items int32 [n], from first int64
+    [n_users+1] on: what the user has seen, sorted.
     """
+    n = np.uint64(n_items)
+    threshold = np.uint64(2**32) % n
     for i in range(len(users)):
         user = users[i]
         key = mix(np.uint64(seed) + np.uint64(i))
-        few = np.uint64(n_unseen[user])
-        threshold = np.uint64(2**32) % few
+        begin, end = first[user], first[user + 1]
+        few = n - np.uint64(end - begin)
+        rare = few * np.uint64(RARE) < n
+        fold = first_word[user]
+        last_word = np.uint64(first_word[user + 1] - fold - 1)
         for place in range(drawn.shape[1]):
-            point, key = draw_below(few, key, threshold)
-            sought = np.int64(user) * stride + np.int64(point)
-            low, high = first[user], first[user + 1]
-            while low < high:  # the first seen item with more unseen ones before it than the point
-                middle = (low + high) >> 1
-                if lines[middle] <= sought:
-                    low = middle + 1
-                else:
-                    high = middle
-            drawn[i, place] = np.int64(point) + low - first[user]
+            if rare:
+                rank, key = draw_below(few, key, np.uint64(2**32) % few)
+                drawn[i, place] = find_unseen(items, begin, end, np.int64(rank))
+                continue
+            while True:
+                item, key = draw_below(n, key, threshold)
+                word = folds[fold + np.int64((item >> np.uint64(6)) & last_word)]
+                if not (word >> (item & np.uint64(63))) & np.uint64(1):
+                    break
+                if not contains(items, begin, end, np.int64(item)):
+                    break
+            drawn[i, place] = item
     return 0
+
+
+@inner
+def contains(items, begin, end, item):
+    """Tell whether an item is among the sorted items[begin:end]."""
+    low, high = begin, end
+    while low < high:
+        middle = (low + high) >> 1
+        if items[middle] < item:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and items[low] == item
+
+
+@inner
+def find_unseen(items, begin, end, rank):
+    """Return the item before which `rank` others are not among the sorted items[begin:end]."""
+    low, high = begin, end
+    while low < high:  # the first that has more unseen ones before it than the rank
+        middle = (low + high) >> 1
+        if items[middle] - (middle - begin) <= rank:
+            low = middle + 1
+        else:
+            high = middle
+    return rank + low - begin

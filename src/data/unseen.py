@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.data.interactions import IntArray, Interactions, encode_distinct_pairs
+from src.data.unseen_bits import UnseenBits, UnseenFolds
 from src.kernels.available import is_available
-from src.kernels.entry import Entry
 
 # Every user's unseen items are listed where that takes at most so many entries: 64 or 128 MB; or
-# marked by a bit each, which takes 32 MB.
+# his items are marked by a bit each, which takes 32 MB.
 LISTED_PAIRS = 1 << 25
 MARKED_PAIRS = 1 << 28
-
-draw_by_bits = Entry("src.data.drawing.draw_by_bits")
-draw_by_rank = Entry("src.data.drawing.draw_by_rank")
 
 
 class UnseenItems:
@@ -37,15 +34,11 @@ class UnseenItems:
         data: Interactions,
         item_mass: NDArray[np.int64] | None = None,
         device: torch.device | None = None,
-        *,
-        compiled: bool = False,
     ) -> None:
         """Index interactions (any order, repeats allowed) for draws on `device`.
 
-        `item_mass`: int64 [n_items], positive; None gives every item mass 1. `compiled`: draws with
-        mass 1 are made by compiled code.
+        `item_mass`: int64 [n_items], positive; None gives every item mass 1.
         """
-        self.compiled = compiled
         n_users, n_items = data.n_users, data.n_items
         pairs = encode_distinct_pairs(data.users, data.items, n_items)
         own = np.arange(n_users + 1) * n_items
@@ -86,26 +79,11 @@ class UnseenItems:
 
         Every user must have unseen mass.
         """
-        if self.seen is None and self.compiled:
-            return self._draw_compiled(users, k, generator)
         # by user, so that one search ends near where the last did: 2.5 times faster at 20M
         in_order, order = users.sort()
         mass = self.mass[in_order][:, None]
         drawn = torch.empty(len(users), k, dtype=torch.long, device=users.device)
         drawn[order] = self.find_items_at(in_order, _draw_points(mass.expand(-1, k), generator))
-        return drawn
-
-    def _draw_compiled(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        drawn = torch.empty(len(users), k, dtype=torch.long)
-        draw_by_rank(
-            users.numpy(),
-            self.lines.numpy(),
-            self.seen_of_user.numpy(),
-            self.stride,
-            self.mass.numpy(),
-            _draw_seed(generator),
-            drawn.numpy(),
-        )
         return drawn
 
     def draw_distinct(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
@@ -159,40 +137,7 @@ class UnseenLists:
         return self.items.index_select(0, points.view(-1)).view(k, -1).t().long()
 
 
-class UnseenBits:
-    """The items each user has seen, a bit each: a draw is tried until it falls on another.
-
-    Memory is n_users × n_items bits; see MARKED_PAIRS. Draws are made by compiled code.
-    """
-
-    def __init__(self, data: Interactions) -> None:
-        """Index interactions (any order, repeats allowed) for draws on the CPU."""
-        self.n_items = data.n_items
-        seen = np.ones((data.n_users, -(-data.n_items // 64) * 64), bool)
-        seen[:, : data.n_items] = False
-        seen[data.users, data.items] = True
-        self.mass = torch.from_numpy(seen.shape[1] - seen.sum(1))
-        """int64 [n_users]: how many items each user has not seen."""
-        self.seen = np.packbits(seen, axis=1, bitorder="little").view(np.uint64)
-
-    def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """Draw unseen items independently and uniformly: users [P] -> items [P, k].
-
-        Every user must have unseen mass.
-        """
-        drawn = torch.empty(len(users), k, dtype=torch.long)
-        draw_by_bits(
-            users.numpy(),
-            self.seen,
-            self.mass.numpy(),
-            self.n_items,
-            _draw_seed(generator),
-            drawn.numpy(),
-        )
-        return drawn
-
-
-Unseen = UnseenItems | UnseenLists | UnseenBits
+Unseen = UnseenItems | UnseenLists | UnseenBits | UnseenFolds
 
 
 def index_unseen(
@@ -200,15 +145,15 @@ def index_unseen(
     item_mass: NDArray[np.int64] | None = None,
     device: torch.device | None = None,
 ) -> Unseen:
-    """Choose what draws training negatives fastest: bits or lists if they fit, else by order."""
+    """Choose what draws training negatives fastest."""
     on_cpu = device is None or device.type == "cpu"
     compiled = item_mass is None and on_cpu and is_available()
     pairs = data.n_users * data.n_items
-    if compiled and pairs <= MARKED_PAIRS:
-        return UnseenBits(data)
-    if not compiled and item_mass is None and pairs <= LISTED_PAIRS:
+    if compiled:
+        return UnseenBits(data) if pairs <= MARKED_PAIRS else UnseenFolds(data)
+    if item_mass is None and pairs <= LISTED_PAIRS:
         return UnseenLists(data, device)
-    return UnseenItems(data, item_mass, device, compiled=compiled)
+    return UnseenItems(data, item_mass, device)
 
 
 def popularity_mass(items: IntArray, n_items: int, power: float) -> NDArray[np.int64] | None:
@@ -228,8 +173,3 @@ def _draw_points(mass: Tensor, generator: torch.Generator) -> Tensor:
     uniform = torch.rand(mass.shape, generator=generator, dtype=torch.float64, device=mass.device)
     # float64 times an integer can round up to the integer itself
     return torch.minimum(uniform.mul_(mass).long(), mass - 1)
-
-
-def _draw_seed(generator: torch.Generator) -> int:
-    """Draw a seed for compiled code."""
-    return int(torch.randint(2**62, (), generator=generator))

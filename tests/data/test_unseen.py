@@ -15,12 +15,12 @@ from torch import Tensor
 from src.data.interactions import Interactions
 from src.data.unseen import (
     Unseen,
-    UnseenBits,
     UnseenItems,
     UnseenLists,
     index_unseen,
     popularity_mass,
 )
+from src.data.unseen_bits import UnseenBits, UnseenFolds
 
 Index = Callable[[list[set[int]], int], Unseen]
 
@@ -51,11 +51,11 @@ def bits_of(seen: list[set[int]], n_items: int) -> UnseenBits:
     return UnseenBits(data_of(seen, n_items))
 
 
-def by_order_of(seen: list[set[int]], n_items: int) -> UnseenItems:
-    return UnseenItems(data_of(seen, n_items), compiled=True)
+def folds_of(seen: list[set[int]], n_items: int) -> UnseenFolds:
+    return UnseenFolds(data_of(seen, n_items))
 
 
-every = pytest.mark.parametrize("index", [unseen_of, lists_of, bits_of, by_order_of])
+every = pytest.mark.parametrize("index", [unseen_of, lists_of, bits_of, folds_of])
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -125,7 +125,7 @@ def test_each_unseen_item_has_as_many_points_as_its_mass(
         unseen_of,
         lists_of,
         bits_of,
-        by_order_of,
+        folds_of,
         partial(unseen_of, mass=[2**31, 1, 2**31, 1, 2**30, 1]),
     ],
 )
@@ -251,9 +251,7 @@ def test_users_are_listed_or_marked_only_where_that_is_small(
     monkeypatch.setattr("src.data.unseen.MARKED_PAIRS", 8)
     monkeypatch.setattr("src.data.unseen.is_available", lambda: compiled)
     assert isinstance(index_unseen(four), UnseenBits if compiled else UnseenLists)
-    larger = index_unseen(five)
-    assert isinstance(larger, UnseenItems)
-    assert larger.compiled == compiled
+    assert isinstance(index_unseen(five), UnseenFolds if compiled else UnseenItems)
     assert isinstance(index_unseen(four, np.ones(4, np.int64)), UnseenItems)
 
 
@@ -263,3 +261,22 @@ def test_a_rare_unseen_item_is_counted_off() -> None:
     drawn = bits_of(seen, 200).draw(torch.tensor([0, 1]), 1000, generator())
     assert_close(drawn[0], {64: 0.5, 199: 0.5})
     assert_close(drawn[1], {63: 0.5, 127: 0.5})
+
+
+def test_a_rare_unseen_item_of_folded_bits_is_counted_off() -> None:
+    seen = [set(range(200)) - {0, 64, 199}, {5, 7}, set(range(200)) - {127, 63}]
+    drawn = folds_of(seen, 200).draw(torch.tensor([0, 2]), 1000, generator())
+    assert_close(drawn[0], {0: 1 / 3, 64: 1 / 3, 199: 1 / 3})
+    assert_close(drawn[1], {63: 0.5, 127: 0.5})
+
+
+def test_items_that_share_a_folded_bit_are_told_apart() -> None:
+    # one word a user: items 1, 65 and 129 share its second bit
+    seen = [{1}, {65, 129}]
+    folds = folds_of(seen, 130)
+    assert folds.folds.tolist() == [2, 2]
+    drawn = folds.draw(torch.tensor([0, 1]), 20_000, generator())
+    for user in (0, 1):
+        assert_close(
+            drawn[user], {i: 1 / (130 - len(seen[user])) for i in range(130) if i not in seen[user]}
+        )

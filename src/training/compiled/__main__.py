@@ -10,7 +10,7 @@ import torch
 from src.data.interactions import Interactions
 from src.data.stream import TrainingStream
 from src.data.targets import CatalogueBatch
-from src.data.unseen import UnseenBits, UnseenItems
+from src.data.unseen_bits import UnseenBits, UnseenFolds
 from src.evaluation.whole_catalogue import find_best, rank_in_catalogue
 from src.kernels.available import is_available
 from src.models import NeuMF
@@ -27,7 +27,7 @@ def compile_all() -> None:
     users, items = np.arange(8, dtype=np.int32) % N_USERS, np.arange(8, dtype=np.int32)
     data = Interactions(users, items, np.arange(N_USERS), np.arange(N_ITEMS))
     model = NeuMF(N_USERS, N_ITEMS)
-    for unseen in (UnseenItems(data, compiled=True), UnseenBits(data)):
+    for unseen in (UnseenFolds(data), UnseenBits(data)):
         stream = TrainingStream(torch.from_numpy(users), torch.from_numpy(items), unseen, 1, 8, 0)
         batches = stream.take(0, 0, stream.n_steps)
     network = model.network()
