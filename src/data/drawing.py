@@ -55,12 +55,26 @@ def draw_by_bits(users, seen, n_unseen, n_items, seed, drawn):
 
 
 @inner
-def draw_by_folds(users, folds, first_word, items, first, n_items, seed, drawn):
-    """Draw unseen items of users int64 [P] into drawn int64 [P, k].
+def mark_folds(items, first, folds, first_word):
+    """Set the bits of what users have seen: items int32 [n], from first int64 [n_users+1] on.
 
     folds uint64 [n_words], from first_word int64 [n_users+1] on: as many words for a user as a
-    power of 2, where an item's bit is its number modulo theirs; items int32 [n], from first int64
-    [n_users+1] on: what the user has seen, sorted.
+    power of 2; an item's bit is its number modulo theirs.
+    """
+    for user in range(len(first) - 1):
+        fold = first_word[user]
+        last_word = first_word[user + 1] - fold - 1
+        for place in range(first[user], first[user + 1]):
+            item = np.int64(items[place])
+            folds[fold + ((item >> 6) & last_word)] |= np.uint64(1) << np.uint64(item & 63)
+    return 0
+
+
+@inner
+def draw_by_folds(users, items, first, folds, first_word, n_items, seed, drawn):
+    """Draw unseen items of users int64 [P] into drawn int64 [P, k].
+
+    items, first, folds, first_word: as of `mark_folds`, a user's items sorted.
     """
     n = np.uint64(n_items)
     threshold = np.uint64(2**32) % n

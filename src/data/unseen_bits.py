@@ -17,6 +17,7 @@ BITS_PER_ITEM = 16
 
 draw_by_bits = Entry("src.data.drawing.draw_by_bits")
 draw_by_folds = Entry("src.data.drawing.draw_by_folds")
+mark_folds = Entry("src.data.drawing.mark_folds")
 
 
 class UnseenBits:
@@ -64,15 +65,14 @@ class UnseenFolds:
         n_seen = np.diff(self.first)
         self.mass = torch.from_numpy(data.n_items - n_seen)
         """int64 [n_users]: how many items each user has not seen."""
-        users = np.repeat(np.arange(data.n_users), n_seen)
-        pairs -= users * data.n_items
-        self.items = pairs.astype(np.int32)
+        self.items = np.empty(len(pairs), np.int32)
+        np.remainder(pairs, data.n_items, out=self.items, casting="unsafe")
+        del pairs  # twice as large as all that is kept
         needed = np.minimum(n_seen * BITS_PER_ITEM, data.n_items)
         n_words = 1 << np.ceil(np.log2(np.maximum(needed / 64, 1))).astype(np.int64)
         self.first_word = np.concatenate([[0], n_words.cumsum()])
-        words = self.first_word[users] + (self.items // 64) % n_words[users]
         self.folds = np.zeros(self.first_word[-1], np.uint64)
-        np.bitwise_or.at(self.folds, words, np.uint64(1) << (self.items % 64).astype(np.uint64))
+        mark_folds(self.items, self.first, self.folds, self.first_word)
 
     def draw(self, users: Tensor, k: int, generator: torch.Generator) -> Tensor:
         """Draw unseen items independently and uniformly: users [P] -> items [P, k].
@@ -82,10 +82,10 @@ class UnseenFolds:
         drawn = torch.empty(len(users), k, dtype=torch.long)
         draw_by_folds(
             users.numpy(),
-            self.folds,
-            self.first_word,
             self.items,
             self.first,
+            self.folds,
+            self.first_word,
             self.n_items,
             _draw_seed(generator),
             drawn.numpy(),

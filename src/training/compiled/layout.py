@@ -94,6 +94,9 @@ class TaughtRows(NamedTuple):
     """ADAM_ROWS, ADAM_DENSE or SGD_ROWS."""
 
 
+NEVER = 2**62
+
+
 class Rates(NamedTuple):
     """What an update multiplies with: float64."""
 
@@ -103,6 +106,11 @@ class Rates(NamedTuple):
     eps: float
 
 
-def next_sweep(step: int) -> int:
-    """Return the step after which all rows are brought up to date again."""
-    return step + 1 + step // 64
+def next_sweep(step: int, beta1: float, beta2: float) -> int:
+    """Return the step after which all rows are brought up to date again, NEVER if nothing asks it.
+
+    Nothing does when momentum fades, to a thousandth, before the steps have grown by a 64th.
+    """
+    fades_in = 7 / (1 - beta1 / beta2**0.5)
+    grown = step // 64
+    return step + 1 + grown if grown <= fades_in else NEVER

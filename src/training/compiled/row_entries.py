@@ -49,5 +49,5 @@ def update_rows(table, rates, progress, up_to_date, touched, n, sums):
     rows.teach(table, rates, factor, eps, touched, n)
     if step >= progress[1]:
         rows.bring_all(table, rates, step, progress[2], up_to_date, sums)
-        progress[1] = rows.next_sweep(step)
+        progress[1] = rows.next_sweep(step, rates.beta1, rates.beta2)
     return 0

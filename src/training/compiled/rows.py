@@ -13,7 +13,8 @@ is S1 = F(s) - ρ^g · F(s+g). The ε_j hardly differ, and their mean, weighted 
     -lr · m · S1 / (√v + ε · S2/S1)
 
 comes to dense Adam's numbers, wrong only by the square of how the ε_j differ. That matters while
-the second moment is young: all rows are brought up to date whenever the steps have grown by a 64th.
+the second moment is young: until a 64th of the steps taken is longer than momentum lasts, all rows
+are brought up to date whenever the steps have grown by a 64th.
 """
 
 from __future__ import annotations

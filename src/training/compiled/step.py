@@ -78,7 +78,7 @@ def train_batches(
         _teach_parameters(network, table, rates, factor, eps)
         if table.how == ADAM_ROWS and step >= progress[1]:
             rows.bring_all(table, rates, step, progress[2], up_to_date, sums)
-            progress[1] = rows.next_sweep(step)
+            progress[1] = rows.next_sweep(step, rates.beta1, rates.beta2)
         loss_sum += loss_of_batch * count * C
     return loss_sum
 

@@ -15,6 +15,7 @@ from src.kernels.entry import Entry
 from src.training.compiled.layout import (
     ADAM_DENSE,
     ADAM_ROWS,
+    NEVER,
     SGD_ROWS,
     Rates,
     TaughtRows,
@@ -80,8 +81,9 @@ class TaughtTable:
     def _begin(self) -> None:
         """Begin the tables of sums at the steps taken."""
         step = int(self.progress[0])
-        self.progress[1:] = next_sweep(step), step
+        self.progress[1:] = NEVER, step
         if self.table.how == ADAM_ROWS:
+            self.progress[1] = next_sweep(step, *self.betas)
             self.sums = tabulate(self.betas, step)
 
     def prepare(self, lr: float, n_steps: int) -> Rates:

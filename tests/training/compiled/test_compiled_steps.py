@@ -16,6 +16,7 @@ from src.data.stream import Batches
 from src.models import GMF, MF, MLP, NeuMF, Recommender
 from src.training.adam import Adam
 from src.training.compiled.compiled_steps import CompiledSteps
+from src.training.compiled.layout import NEVER, next_sweep
 from src.training.losses import BCE, BPR, BalancedBCE, Hinge, SampledSoftmax, Squared
 
 N_USERS, N_ITEMS, PER_BATCH, N_CANDIDATES = 50, 40, 37, 4
@@ -229,3 +230,10 @@ def test_a_schedule_moves_the_rate_after_steps_without_a_warning() -> None:
     steps.take(make_batches())
     schedule.step()
     assert steps.group["lr"] == 0.0015
+
+
+def test_rows_are_swept_while_momentum_outlasts_a_64th_of_the_steps() -> None:
+    # momentum of .9 fades to a thousandth in 70 steps: 64 times as many are 4,480
+    assert [next_sweep(step, 0.9, 0.999) for step in (0, 63, 64, 4543)] == [1, 64, 66, 4614]
+    assert next_sweep(4544, 0.9, 0.999) == NEVER
+    assert next_sweep(4544, 0.98, 0.999) == 4544 + 72
