@@ -66,7 +66,7 @@ def main(cfg: Any) -> float:
     for owner, name in (
         (InteractionDataModule, "train_dataloader"),
         (InteractionDataModule, "val_dataloader"),
-        (TrainingStream, "batch"),
+        (TrainingStream, "take"),
         (RecommenderModule, "training_step"),
         (RecommenderModule, "validation_step"),
     ):

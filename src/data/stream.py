@@ -19,8 +19,8 @@ POSITIVES_PER_BLOCK = 1 << 16
 
 
 # Lightning's own work costs more than a step on a small batch: it is handed so many positives, or
-# ratings, at a time as take about a hundredth of a second, and at most a sixteenth of an epoch.
-POSITIVES_PER_CALL = 1 << 13
+# ratings, at a time as take a few hundredths of a second, and at most a sixteenth of an epoch.
+POSITIVES_PER_CALL = 1 << 14
 CALLS_PER_EPOCH = 16
 
 
