@@ -52,6 +52,8 @@ class Tried:
     """What a kind of fault came to."""
 
     fault: str
+    points: str
+    """Which were tried, such as "every 40th of 1,130"."""
     tries: int = 0
     survived: int = 0
     lost: list[str] = field(default_factory=list)
@@ -272,9 +274,12 @@ def try_all(name: str, faults: Sequence[str], step: int, first: int = 1) -> list
         print(f"{name}: {n} changes of files", flush=True)
         found = []
         for fault in faults:
-            tried = Tried(f"{name}, {fault}")
             command.shadow = home.with_name("shadow") if fault == "power cut" else None
-            points = range(first, n + 1, step * (10 if fault == "killed ten times" else 1))
+            every = step * (10 if fault == "killed ten times" else 1)
+            points = range(first, n + 1, every)
+            tried = Tried(
+                f"{name}, {fault}", f"every {every}th of {n:,}" if every > 1 else f"all {n:,}"
+            )
             try_points(command, template, expected, tried, points, FAULTS[fault])
             print(f"{tried.fault}: {tried.survived} of {tried.tries}", flush=True)
             found.append(tried)

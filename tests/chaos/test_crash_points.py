@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.conftest import Note
 from tests.chaos.crash_points import COMMANDS, FAULTS
 from tests.commands import REPOSITORY
 
@@ -25,10 +26,12 @@ STEP = os.environ.get("CHAOS_STEP", "40")
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_nothing_is_lost(name: str, fault: str, tmp_path: Path) -> None:
+def test_nothing_is_lost(name: str, fault: str, tmp_path: Path, note: Note) -> None:
     out = tmp_path / "found.json"
     words = ["-m", "tests.chaos.crash_points", name, STEP, str(out), fault]
     subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=True)
     (tried,) = json.loads(out.read_text())
+    changes = f"at a change of a file: {tried['points']}"
+    note(f"a {name} of two epochs, {fault} {changes}", tried["tries"], tried["survived"])
     assert tried["tries"] > 0
     assert tried["lost"] == []

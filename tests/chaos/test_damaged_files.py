@@ -17,6 +17,7 @@ from src.data.sources.released import ReleasedNCF
 from src.data.sources.source import Source
 from src.run.finished import read_finished, write_finished
 from src.training.checkpoint_files import is_whole
+from tests.chaos.conftest import Note
 from tests.chaos.damage import assert_one_line, damaged, numbers, told_in_one_line
 from tests.chaos.test_malformed_inputs import READERS, RELEASED
 from tests.data.fakes import FakeSource, interactions
@@ -39,16 +40,19 @@ def assert_nothing_half_made(cache: Path, source: Source, case: bytes) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 @numbers(10, 200, "FILES")
-def test_preparing_from_damaged_tables(reader: str, number: int, tmp_path: Path) -> None:
+def test_preparing_from_damaged_tables(
+    reader: str, number: int, tmp_path: Path, note: Note
+) -> None:
     name, content, open_source = READERS[reader]
     for harmed in damaged(content, number):
         (tmp_path / name).write_bytes(harmed)
         assert_nothing_half_made(tmp_path / "cache", open_source(tmp_path / name), harmed)
+    note("damaged files of 15 kinds: found, made again, or refused in one line", number)
 
 
 @pytest.mark.parametrize("name", RELEASED)
 @numbers(10, 200, "FILES")
-def test_preparing_from_damaged_splits(name: str, number: int, tmp_path: Path) -> None:
+def test_preparing_from_damaged_splits(name: str, number: int, tmp_path: Path, note: Note) -> None:
     (tmp_path / "data").mkdir()
     for file, content in RELEASED.items():
         (tmp_path / "data" / file).write_bytes(content)
@@ -56,10 +60,11 @@ def test_preparing_from_damaged_splits(name: str, number: int, tmp_path: Path) -
         (tmp_path / "data" / name).write_bytes(harmed)
         source = ReleasedNCF("ml-1m", "/", str(tmp_path / "data"))
         assert_nothing_half_made(tmp_path / "cache", source, harmed)
+    note("damaged files of 15 kinds: found, made again, or refused in one line", number)
 
 
 @numbers(40, 200, "FILES")
-def test_damaged_caches(number: int, tmp_path: Path) -> None:
+def test_damaged_caches(number: int, tmp_path: Path, note: Note) -> None:
     seen = [[0, 1, 2, 3], [2, 3, 4], [5, 0, 1], [6, 7, 5]]
     times = [[*range(len(items))] for items in seen]
     data = replace(interactions(seen, 8, times), ratings=np.arange(13, dtype=np.float32))
@@ -80,12 +85,13 @@ def test_damaged_caches(number: int, tmp_path: Path) -> None:
         assert now == whole or changed_nothing, (name, harmed[:500])
         (folder / name).write_bytes(whole[name])
     assert [file.name for file in tmp_path.glob("*") if file.suffix != ".lock"] == [folder.name]
+    note("damaged files of 15 kinds: found, made again, or refused in one line", number)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "checkpoints/best.ckpt"])
 @numbers(10, 200, "FILES")
 def test_evaluating_damaged_runs(
-    name: str, number: int, trained: TrainedHome, tmp_path: Path, call: Call
+    name: str, number: int, trained: TrainedHome, tmp_path: Path, call: Call, note: Note
 ) -> None:
     run = Path(shutil.copytree(trained.run.folder, tmp_path / "run"))
     content = (run / name).read_bytes()
@@ -97,12 +103,13 @@ def test_evaluating_damaged_runs(
             assert evaluated.status == 2
             (line,) = evaluated.err.splitlines()
             assert_one_line(line.removeprefix("error: "))
+    note("damaged files of 15 kinds: found, made again, or refused in one line", number)
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "SHA256SUMS"])
 @numbers(40, 200, "FILES")
 def test_damaged_results(
-    name: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], note: Note
 ) -> None:
     metrics = {"val/ndcg@10": 0.25, "fit/epochs": 3}
     (tmp_path / "history.csv").write_text("epoch,val/ndcg@10\n0,0.25\n")
@@ -114,10 +121,11 @@ def test_damaged_results(
         found, said = read_finished(tmp_path), capsys.readouterr().out.splitlines()
         # an edit may leave what is meant as it was
         assert (found, len(said)) in ((None, 1), (metrics, 0)), harmed
+    note("damaged files of 15 kinds: found, made again, or refused in one line", number)
 
 
 @numbers(100, 2000, "FILES")
-def test_flipped_bits_of_checkpoints(number: int, tmp_path: Path) -> None:
+def test_flipped_bits_of_checkpoints(number: int, tmp_path: Path, note: Note) -> None:
     content = {"epoch": 3, "weights": torch.arange(300.0), "name": "neumf"}
     torch.save(content, tmp_path / "whole.ckpt")
     whole = (tmp_path / "whole.ckpt").read_bytes()
@@ -135,3 +143,4 @@ def test_flipped_bits_of_checkpoints(number: int, tmp_path: Path) -> None:
         else:
             found += 1
     assert found > number / 3
+    note("a bit flipped in a checkpoint: found, or of no consequence", number)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
+from tests.chaos.conftest import Note
 from tests.commands import SMALL_DATA, Finished, finish, start, train
 from tests.test_end_to_end import repeatable
 
@@ -55,24 +56,26 @@ def status_of(home: Path) -> list[str]:
     return [run.info.status for run in client.search_runs([experiment.experiment_id])]
 
 
-def test_the_other_process_is_killed(tmp_path: Path) -> None:
+def test_the_other_process_is_killed(tmp_path: Path, note: Note) -> None:
     process, other = started(tmp_path, *LONG)
     other.kill()
     finished = ended(process, other, within=20)
     assert finished.status == 1
     assert lines_of(finished.err) == ["error: process 2 of 2 was killed by SIGKILL"]
     assert status_of(tmp_path) == ["FAILED"]
+    note("one of two processes killed: the other ends, status 1", 1)
 
 
-def test_the_first_process_is_killed(tmp_path: Path) -> None:
+def test_the_first_process_is_killed(tmp_path: Path, note: Note) -> None:
     process, other = started(tmp_path, *LONG)
     process.kill()
     assert ended(process, other, within=10).status == -signal.SIGKILL
+    note("the first of two processes killed: the other ends", 1)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_to_the_first_ends_both(
-    tmp_path: Path, number: signal.Signals, status: int
+    tmp_path: Path, number: signal.Signals, status: int, note: Note
 ) -> None:
     process, other = started(tmp_path, *LONG)
     process.send_signal(number)
@@ -80,18 +83,22 @@ def test_a_signal_to_the_first_ends_both(
     assert finished.status == status
     assert lines_of(finished.err) == []
     assert status_of(tmp_path) == ["KILLED"]
+    note("the first of two processes interrupted or terminated: both end", 1)
 
 
-def test_a_process_that_stands_still_for_a_while_is_waited_for(tmp_path: Path) -> None:
+def test_a_process_that_stands_still_for_a_while_is_waited_for(tmp_path: Path, note: Note) -> None:
     process, other = started(tmp_path, *LONG, "trainer.max_epochs=4")
     other.suspend()
     time.sleep(5)
     assert process.poll() is None
     other.resume()
     assert finish(process).status == 0
+    note("one of two processes stopped for 5 s", 1)
 
 
-def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(tmp_path: Path) -> None:
+def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(
+    tmp_path: Path, note: Note
+) -> None:
     words = (*RUN, "trainer.max_epochs=6", "compiled=false")
     recorded = ("tracking.experiment=struck", "seed=3,4")
     process, other = started(tmp_path, "-m", *words, *TWO, *recorded)
@@ -104,6 +111,7 @@ def test_a_job_of_a_sweep_begun_by_two_processes_is_ended_by_one(tmp_path: Path)
     assert int(first.split("/")[0].removeprefix("epoch")) > 1
     alone = train(tmp_path, *words, "trainer=cpu", "seed=3", "tracking=none")
     assert_alike(Path(alone.folder), job)
+    note("a job of two processes killed, and ended by one", 1)
 
 
 # a table of many more rows than a step reads, which are kept row by row
@@ -116,7 +124,7 @@ MANY_ROWS = (
 
 
 @pytest.mark.parametrize("devices", [2, 1])
-def test_killed_within_an_epoch_and_gone_on_with(tmp_path: Path, devices: int) -> None:
+def test_killed_within_an_epoch_and_gone_on_with(tmp_path: Path, devices: int, note: Note) -> None:
     # one process would take other steps, compiled ones
     words = (*MANY_ROWS, *TWO, *([] if devices == 2 else ["compiled=false"]))
     whole = train(tmp_path, *words)
@@ -132,6 +140,7 @@ def test_killed_within_an_epoch_and_gone_on_with(tmp_path: Path, devices: int) -
     resumed = train(tmp_path, *words, f"trainer.devices={devices}", "resume=auto")
     assert resumed.status == 0, resumed.err
     assert resumed.folder == folder
+    note(f"two processes killed within an epoch, and gone on with by {devices}", 1)
     if devices == 1:
         assert_alike(whole.folder, folder)
         return
@@ -157,7 +166,7 @@ def assert_alike(one: Path, other: Path) -> None:
 
 
 def test_two_processes_beside_one_number_for_number(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], note: Note
 ) -> None:
     words = (*RUN, "compiled=false", "trainer.max_epochs=5", "tracking=none")
     one = train(tmp_path, *words, "trainer=cpu")
@@ -175,3 +184,4 @@ def test_two_processes_beside_one_number_for_number(
             print({name: metrics[name] for name in ("test/hr@10", "test/ndcg@10")})
     files = [{file.name for file in run.folder.iterdir()} for run in (one, two)]
     assert files[0] == files[1]
+    note("two processes beside one: the same numbers, weights to .001", 1)

@@ -1,13 +1,8 @@
-"""MLflow's server absent, frozen, killed, back again and slow; runs killed at any moment.
-
-Every row of the table says how often a fault was tried, how often all was well in the end, and
-how many points and runs were lost or doubled. `CHAOS_TABLE` names the file that it is added to.
-"""
+"""MLflow's server absent, frozen, killed, back again and slow; runs killed at any moment."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -20,8 +15,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from tests.chaos.conftest import Note
 from tests.chaos.tracking_server import Server, SlowProxy
-from tests.commands import REPOSITORY, TINY, Finished, finish, start
+from tests.commands import TINY, Finished, finish, start
 from tests.tracking.test_mlflow import artifacts, runs_of
 
 pytestmark = pytest.mark.chaos
@@ -46,13 +42,8 @@ def client(server: Server) -> MlflowClient:
     return MlflowClient(server.uri)
 
 
-def note(fault: str, tried: int, survived: int, lost: int, **more: float) -> None:
-    """Add a row to the table, in a file of JSON objects, one a line."""
-    row = {"fault": fault, "tried": tried, "survived": survived, "lost": lost, **more}
-    file = Path(os.environ.get("CHAOS_TABLE", REPOSITORY / "outputs/chaos/tracking-server.jsonl"))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as table:
-        table.write(json.dumps(row) + "\n")
+def times(step: float, end: float) -> str:
+    return f"the longest step {step:.2f} s, the end waited {end:.0f} s"
 
 
 class Training:
@@ -116,16 +107,14 @@ def lost(client: MlflowClient, run: Run, folder: Path) -> int:
     return missing + len(FILES - artifacts(client, run.info.run_id))
 
 
-def check_all_there(client: MlflowClient, training: Training, folder: Path) -> int:
-    """Assert that the experiment has one run, and all of it; return what is lost of it."""
+def check_all_there(client: MlflowClient, training: Training, folder: Path) -> None:
+    """Assert that the experiment has one run, and all of it."""
     (run,) = runs_of(client, training.experiment)
     assert run.info.status == "FINISHED"
-    missing = lost(client, run, folder)
-    assert missing == 0
-    return missing
+    assert lost(client, run, folder) == 0
 
 
-def test_absent_at_the_start(tmp_path: Path) -> None:
+def test_absent_at_the_start(tmp_path: Path, note: Note) -> None:
     absent = Server(tmp_path / "absent")
     started = time.monotonic()
     refused = finish(start(tmp_path, *TINY, f"tracking.uri={absent.uri}"))
@@ -135,10 +124,10 @@ def test_absent_at_the_start(tmp_path: Path) -> None:
     assert refused.err.count("\n") == 1
     assert len(refused.err) <= 300
     assert seconds < 15  # 10, and what the machine needs beside other work to start Python
-    note("server absent at the start: one line, status 2", 1, 1, 0, seconds=seconds)
+    note("MLflow's server absent at the start: one line, status 2", 1, detail=f"in {seconds:.1f} s")
 
 
-def test_absent_and_then_there(tmp_path: Path) -> None:
+def test_absent_and_then_there(tmp_path: Path, note: Note) -> None:
     late = Server(tmp_path / "late")
     training = Training(tmp_path / "home", late.uri, "late", "tracking.required=false")
     try:
@@ -147,20 +136,21 @@ def test_absent_and_then_there(tmp_path: Path) -> None:
         done, seconds = training.end()
         assert done.status == 0, done.err
         training.sync()
-        missing = check_all_there(MlflowClient(late.uri), training, done.folder)
+        check_all_there(MlflowClient(late.uri), training, done.folder)
     finally:
         late.kill()
     assert training.longest_step <= LONGEST_WAIT
     note(
-        "server absent at the start, there from epoch 4 (tracking.required=false)", 1, 1, missing,
-        longest_step=training.longest_step, end=seconds,
-    )  # fmt: skip
+        "MLflow's server absent at the start, there from epoch 4 (`tracking.required=false`)",
+        1,
+        detail=times(training.longest_step, seconds),
+    )
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 @pytest.mark.parametrize("comes_back", [True, False], ids=["back", "away"])
 def test_a_fault_under_way(
-    fault: str, comes_back: bool, server: Server, client: MlflowClient, tmp_path: Path
+    fault: str, comes_back: bool, server: Server, client: MlflowClient, tmp_path: Path, note: Note
 ) -> None:
     training = Training(tmp_path, server.uri, f"{fault}-{comes_back}")
     try:
@@ -179,16 +169,17 @@ def test_a_fault_under_way(
             server.start() if fault == "killed" else server.signal(signal.SIGCONT)
     training.sync()
     training.sync()
-    missing = check_all_there(client, training, done.folder)
+    check_all_there(client, training, done.folder)
     assert training.longest_step <= LONGEST_WAIT
     when = f"back {AWAY:.0f} s later" if comes_back else "away until src.sync"
     note(
-        f"server {fault} under way, {when}", 1, 1, missing,
-        longest_step=training.longest_step, end=seconds,
-    )  # fmt: skip
+        f"MLflow's server {fault} under way, {when}",
+        1,
+        detail=times(training.longest_step, seconds),
+    )
 
 
-def test_frozen_while_the_run_starts(server: Server, tmp_path: Path) -> None:
+def test_frozen_while_the_run_starts(server: Server, tmp_path: Path, note: Note) -> None:
     server.signal(signal.SIGSTOP)
     try:
         started = time.monotonic()
@@ -199,10 +190,12 @@ def test_frozen_while_the_run_starts(server: Server, tmp_path: Path) -> None:
     assert refused.status == 2
     assert "can't be reached: no answer within 5 seconds" in refused.err
     assert refused.err.count("\n") == 1
-    note("server frozen at the start: one line, status 2", 1, 1, 0, seconds=seconds)
+    note("MLflow's server frozen at the start: one line, status 2", 1, detail=f"in {seconds:.1f} s")
 
 
-def test_thirty_seconds_an_answer(server: Server, client: MlflowClient, tmp_path: Path) -> None:
+def test_thirty_seconds_an_answer(
+    server: Server, client: MlflowClient, tmp_path: Path, note: Note
+) -> None:
     proxy = SlowProxy(server.port)
     training = Training(tmp_path, proxy.uri, "slow")
     training.is_recorded(client)
@@ -211,16 +204,19 @@ def test_thirty_seconds_an_answer(server: Server, client: MlflowClient, tmp_path
     assert done.status == 0, done.err
     proxy.delay = 0.0
     training.sync()
-    missing = check_all_there(client, training, done.folder)
+    check_all_there(client, training, done.folder)
     assert training.longest_step <= LONGEST_WAIT
     assert seconds < 3 * LONGEST_END
     note(
-        "server takes 30 s an answer under way", 1, 1, missing,
-        longest_step=training.longest_step, end=seconds,
-    )  # fmt: skip
+        "MLflow's server takes 30 s an answer",
+        1,
+        detail=times(training.longest_step, seconds),
+    )
 
 
-def test_a_sync_that_is_killed(server: Server, client: MlflowClient, tmp_path: Path) -> None:
+def test_a_sync_that_is_killed(
+    server: Server, client: MlflowClient, tmp_path: Path, note: Note
+) -> None:
     proxy = SlowProxy(server.port)
     training = Training(tmp_path, proxy.uri, "sync")
     training.is_recorded(client)
@@ -238,12 +234,12 @@ def test_a_sync_that_is_killed(server: Server, client: MlflowClient, tmp_path: P
         finish(process)
     proxy.delay = 0.0
     training.sync()
-    missing = check_all_there(client, training, done.folder)
-    note("src.sync killed while it sends", kills, kills, missing)
+    check_all_there(client, training, done.folder)
+    note("`src.sync` killed while it sends", kills)
 
 
 def test_runs_that_are_killed_at_any_moment(
-    server: Server, client: MlflowClient, tmp_path: Path
+    server: Server, client: MlflowClient, tmp_path: Path, note: Note
 ) -> None:
     chance = random.Random(0)
     tries, folders = 6, []
@@ -262,10 +258,10 @@ def test_runs_that_are_killed_at_any_moment(
         steps = [point.step for point in history]
         assert steps == list(range(len(steps)))
         assert "checkpoints" in artifacts(client, run.info.run_id)
-    note("run killed at a random moment: its record is closed", tries, tries, 0)
+    note("a run killed at a random moment: its record is closed by what comes next", tries)
 
 
-def test_eight_fresh_starts_at_once(tmp_path: Path) -> None:
+def test_eight_fresh_starts_at_once(tmp_path: Path, note: Note) -> None:
     words = ("model=gmf", "trainer.max_epochs=1", "data.cache=" + str(tmp_path / "prepared"))
     processes = [start(tmp_path, *TINY, *words, f"seed={seed}") for seed in range(8)]
     ended = [finish(process) for process in processes]
@@ -274,16 +270,14 @@ def test_eight_fresh_starts_at_once(tmp_path: Path) -> None:
     runs = runs_of(client, "synthetic")
     assert {run.data.params["seed"] for run in runs} == {str(seed) for seed in range(8)}
     assert [run.info.status for run in runs] == ["FINISHED"] * 8
-    missing = 0
     for done in ended:
-        missing += lost(client, client.get_run(done.run_id), done.folder)
-    assert missing == 0
-    note("fresh starts at once into one new store", 8, 8, missing)
+        assert lost(client, client.get_run(done.run_id), done.folder) == 0
+    note("fresh starts at once into one new store", 8)
 
 
-def test_first_starts_that_are_killed(tmp_path: Path) -> None:
+def test_first_starts_that_are_killed(tmp_path: Path, note: Note) -> None:
     chance = random.Random(1)
-    tries, survived = 6, 0
+    tries = 6
     for n in range(tries):
         home = tmp_path / str(n)
         process = start(home, *TINY, "model=gmf", "trainer.max_epochs=1")
@@ -301,5 +295,4 @@ def test_first_starts_that_are_killed(tmp_path: Path) -> None:
         )
         assert statuses[:1] == ["FINISHED"]
         assert set(statuses) <= {"FINISHED", "KILLED"}
-        survived += 1
-    note("first start killed while the database is made", tries, survived, 0)
+    note("the first start killed while the database is made", tries)

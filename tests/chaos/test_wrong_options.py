@@ -13,6 +13,7 @@ from src.config.compose import compose, group_choices, option_names
 from src.config.paths import CONF
 from src.run.checks import check_options
 from src.run.pretraining import take_stages
+from tests.chaos.conftest import Note
 from tests.chaos.damage import assert_one_line, numbers, told_in_one_line
 
 BASES = (
@@ -69,10 +70,11 @@ def try_words(words: tuple[str, ...]) -> None:
 
 
 @numbers(60, 2_000, "OPTIONS")
-def test_options(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: Note) -> None:
     monkeypatch.chdir(tmp_path)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         for words in make_words(number):
             monkeypatch.setattr("sys.argv", ["train", *words])
             try_words(words)
     assert list(tmp_path.iterdir()) == []
+    note("wrong options: taken, or refused in one line", number)
