@@ -41,7 +41,7 @@ class ResumingSweeper(BasicSweeper):
         """Run the jobs; at the end raise what made some fail, UserError if mistakes did."""
         with importing():
             from src.run.options import check_groups
-            from src.sweeping.plan import list_swept, name_sweep, plan
+            from src.sweeping.plan import list_swept, longest_first, name_sweep, plan
             from src.sweeping.record import SweepRecord
 
         assert self.config is not None
@@ -60,7 +60,9 @@ class ResumingSweeper(BasicSweeper):
             self._hand_down([assign(option, value) for option, value in record.for_jobs.items()])
             left = [job for job in jobs if job.wanted]
             # one at a time where they can't run at once, so that the record keeps up with them
-            size = 1 if isinstance(self.launcher, BasicLauncher) else len(left)
+            size = 1
+            if not isinstance(self.launcher, BasicLauncher):
+                size, left = len(left), longest_first(left)
             for first in range(0, len(left), max(1, size)):
                 batch = left[first : first + size]
                 record.starting(batch)

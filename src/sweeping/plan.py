@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from src.config.build import read
+from src.config.build import Component, read
 from src.config.compose import Plain, plain
 from src.config.names import check_name
+from src.errors import UserError
 from src.run.finished import read_finished
 from src.run.identity import make_key, read_fingerprint
 
@@ -71,6 +72,35 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
         job = Job(words, {option: said[option] for option in swept}, options, key, folder)
         jobs.setdefault(key, job)
     return list(jobs.values())
+
+
+def longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """Order jobs that run at the same time, so that none is left to run alone for long.
+
+    A job's time is taken to grow with the numbers that an example meets in its model, and with the
+    examples that a positive makes.
+    """
+    return sorted(jobs, key=_estimate_cost, reverse=True)
+
+
+def _estimate_cost(job: Job) -> int:
+    import torch
+
+    from src.training.checkpoints import make_model
+
+    component = Component.read(_without(job.options["model"], "name", "pretrained"), "model")
+    try:
+        with torch.device("meta"):
+            model = make_model(component, n_users=1, n_items=1)
+    except UserError:  # the job itself will say it
+        return 0
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    negatives = job.options["data"].get("negatives")
+    return numbers * (1 + negatives if isinstance(negatives, int) else 1)
+
+
+def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in names}
 
 
 def list_swept(grid: Sequence[Sequence[str]]) -> list[str]:

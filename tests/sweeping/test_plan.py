@@ -13,7 +13,7 @@ from src.errors import UserError
 from src.run import identity
 from src.run.identity import make_key
 from src.sweeping import plan
-from src.sweeping.plan import list_swept, name_sweep
+from src.sweeping.plan import Job, list_swept, longest_first, name_sweep
 
 OPTIONS: dict[str, Any] = {
     "seed": 0,
@@ -127,3 +127,27 @@ def test_a_name_of_the_user_s_own() -> None:
     assert name_sweep(config("night-1"), GRID) == "night-1"
     with pytest.raises(UserError, match=r"sweep.name=a/b: letters, digits"):
         name_sweep(config("a/b"), GRID)
+
+
+def job(name: str, negatives: int = 4, **model: Any) -> Job:
+    options = {"data": {"negatives": negatives}, "model": {"name": name, **model}}
+    return Job([], {}, options, name, Path(name))
+
+
+def test_jobs_at_the_same_time_begin_with_the_longest() -> None:
+    jobs = [
+        job("pop", _target_="src.models.ItemPop"),
+        job("gmf-8", _target_="src.models.GMF", factors=8),
+        job("neumf-8", _target_="src.models.NeuMF", factors=8, layers=[64, 32, 16, 8]),
+        job("neumf-64", _target_="src.models.NeuMF", factors=64, layers=[512, 256, 128, 64]),
+        job("gmf-8, many negatives", negatives=9, _target_="src.models.GMF", factors=8),
+        job("wrong", _target_="src.models.GMF", factors=0),
+    ]
+    assert [one.key for one in longest_first(jobs)] == [
+        "neumf-64",
+        "neumf-8",
+        "gmf-8, many negatives",
+        "gmf-8",
+        "pop",
+        "wrong",
+    ]
