@@ -9,7 +9,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -146,6 +147,18 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
             from src.run.leading import dismiss
 
             dismiss()
+
+
+@contextmanager
+def ending_in_one_line(config_name: str) -> Iterator[None]:
+    """End the process with one line for a mistake that shows before Hydra has the command line."""
+    try:
+        yield
+    except Exception as error:
+        line = explain_words(error, config_name)
+        if line is None:
+            raise
+        fail(line, error)
 
 
 def _end_in_one_line(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from src import cli
@@ -73,8 +74,19 @@ def _run_job(cfg: DictConfig, folder: Path) -> float:
     return jobs.run(cfg, folder, quiet=cli.shares_terminal())
 
 
+def _take_words_of_run() -> None:
+    """Put the words of the run that run=RUN names in its place on the command line."""
+    flags, words = cli.split_words()
+    if any(word.startswith("run=") for word in words):
+        from src.run.again import take_words_of_run
+
+        sys.argv[1:] = [*flags, *take_words_of_run(words)]
+
+
 def main() -> None:
     """Run `python -m src.train`, also as `ncf-train`."""
+    with cli.ending_in_one_line("train"):
+        _take_words_of_run()
     cli.run(train, "train")
 
 

@@ -227,8 +227,10 @@ def test_evaluation_against_other_candidates(trained: TrainedHome, call: Call) -
 def test_evaluation_of_an_unknown_run(trained: TrainedHome, call: Call) -> None:
     finished = call("run=0123abc", command="evaluate", home=trained.home)
     assert finished.status == 2
+    runs = trained.home / "outputs" / "runs"
     assert finished.err == (
-        f"error: 0123abc is neither a folder nor an MLflow run in {trained.uri}\n"
+        f"error: no run 0123abc: neither a folder, nor a name in {runs}, "
+        f"nor an MLflow run in {trained.uri}\n"
     )
 
 

@@ -20,6 +20,7 @@ LONGEST = 400
 ROOMS = (
     "papers",
     "tuning",
+    "serving",
     "sweeping",
     "run",
     "reporting",
@@ -29,10 +30,21 @@ ROOMS = (
     "data",
 )
 BESIDE = ("tracking", "config", "errors", "kernels")
-APART = (("papers", "tuning"),)  # neither imports the other
+# None imports another
+APART = (("papers", "tuning"), ("papers", "serving"), ("tuning", "serving"))
 # Where Hydra's internals are known
 HYDRA = ("src/cli.py", "src/config/compose.py", "hydra_plugins/")
-COMMANDS = {"train", "evaluate", "tune", "report", "paper", "plot", "dashboard", "sync"}
+COMMANDS = {
+    "train",
+    "evaluate",
+    "recommend",
+    "tune",
+    "report",
+    "paper",
+    "plot",
+    "dashboard",
+    "sync",
+}
 SHARED = {"__init__", "api", "cli", "errors"}
 
 

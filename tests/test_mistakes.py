@@ -305,7 +305,7 @@ def pretrained(path: Path) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("nowhere", "no run folder {path}"),
+        ("nowhere", "no run {path}: neither a folder, nor a name in {runs}"),
         ("nowhere.ckpt", "no checkpoint at {path}"),
         ("empty", "{path} is not a run's folder: it has no config.yaml"),
         ("text.ckpt", "{path} is not a checkpoint of this project"),
@@ -317,7 +317,8 @@ def test_no_checkpoint(name: str, line: str, mistake: Mistake, tmp_path: Path) -
     write(tmp_path / "text.ckpt", "weights")
     torch.save({"weights": torch.zeros(3)}, tmp_path / "numbers.ckpt")
     path = tmp_path / name
-    assert mistake(*SMALL_DATA, *UNTRACKED, *pretrained(path)) == line.format(path=path)
+    runs = tmp_path / "outputs" / "runs"
+    assert mistake(*SMALL_DATA, *UNTRACKED, *pretrained(path)) == line.format(path=path, runs=runs)
 
 
 def test_a_checkpoint_of_another_model(trained: TrainedHome, mistake: Mistake) -> None:

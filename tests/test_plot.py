@@ -149,7 +149,7 @@ def test_a_record_of_another_folder(trained: TrainedHome, tmp_path: Path) -> Non
         ("graph user=3", "no option user; did you mean users"),
         ("data data.k_core=x", "data.k_core=x: Input should be a valid integer"),
         ("data data.k_core=1000", "no interactions are left after "),
-        ("data run=nowhere", "nowhere is neither a folder nor an MLflow run in sqlite:///"),
+        ("data run=nowhere", "no run nowhere: neither a folder, nor a name in "),
     ],
 )
 def test_mistakes(words: str, line: str, call: Call) -> None:

@@ -137,8 +137,16 @@ def _require_all(target: Callable[..., Any], given: Container[str], name: str) -
 
 
 def _parameters(target: Callable[..., Any], name: str) -> Mapping[str, inspect.Parameter]:
+    # a class that inherits __new__ is known by it to inspect, whatever its __init__ takes
+    own = (
+        inspect.isclass(target) and not is_dataclass(target) and inspect.isfunction(target.__init__)
+    )
+    function: Any = target.__init__ if own else target
     try:
-        return inspect.signature(target).parameters
+        parameters = dict(inspect.signature(function).parameters)
+        if own:
+            parameters.pop(next(iter(parameters)))
+        return parameters
     except (ValueError, TypeError) as error:  # of some that are built into Python
         raise UserError(f"{name}: {target!r} does not say what it is called with") from error
 

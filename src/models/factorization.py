@@ -19,6 +19,8 @@ from src.models.recommender import Factors
 # Ratings whose factors are multiplied at a time, to bound the memory that takes
 RATINGS_PER_CHUNK = 1 << 20
 
+FOLD_IN_ITERATIONS = 200
+
 
 class Factorization(Fitted):
     """A model that scores by dot products of factors, which a subclass fits."""
@@ -65,6 +67,9 @@ class PureSVD(Factorization):
             user_factors=torch.from_numpy(users * values).float(),
             item_factors=torch.from_numpy(items.T).float().contiguous(),
         )
+
+    def fold_in(self, items: Tensor) -> Tensor:
+        return self.item_factors @ self.item_factors[items].sum(0)
 
 
 class RatingsByRow(NamedTuple):
@@ -184,6 +189,25 @@ class NMF(Factorization):
             seen_users=torch.ones(self.n_users, dtype=torch.bool),
             seen_items=torch.ones(self.n_items, dtype=torch.bool),
         )
+
+    def fold_in(self, items: Tensor) -> Tensor:
+        if self.mean:
+            raise UserError("NMF of ratings needs ratings of somebody who was not in training")
+        import numpy as np
+        from sklearn.decomposition import non_negative_factorization
+
+        row = np.zeros((1, self.n_items), np.float32)
+        row[0, items.numpy()] = 1
+        factors, *_ = non_negative_factorization(
+            row,
+            H=self.item_factors.t().numpy(),
+            n_components=self.factors,
+            update_H=False,
+            solver=self.solver,
+            beta_loss=self.beta_loss,
+            max_iter=FOLD_IN_ITERATIONS,
+        )
+        return self.item_factors @ torch.from_numpy(factors[0]).float()
 
     def _fit_ratings(self, train: Interactions, ratings: Tensor) -> None:
         """Update users and items in turn, by factors that never raise the error."""

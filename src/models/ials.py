@@ -57,6 +57,12 @@ class IALS(Factorization):
         items = self._solve("items", by_item, users)
         self.store(user_factors=users, item_factors=items)
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        history = History(1)
+        history.store(starts=torch.tensor([0, len(items)]), items=items.cpu())
+        fixed = self.item_factors.cpu()
+        return fixed @ self._solve("user", history, fixed)[0]
+
     def _solve(self, name: str, history: History, fixed: Tensor) -> Tensor:
         """Find the best factors of each row of `history` for the `fixed` ones of its columns."""
         n_fixed, width = fixed.shape

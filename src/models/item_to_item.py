@@ -76,6 +76,16 @@ class ItemToItem(Fitted):
 
     def score_all(self, users: Tensor) -> Tensor:
         rows, items = self.history.list_pairs(users)
-        seen = self.weights.values.new_zeros(self.n_items, len(users))
-        seen[items, rows] = 1
-        return self.weights.multiply(seen).t()
+        return self._sum_weights(items, rows, len(users)).t()
+
+    def fold_in(self, items: Tensor) -> Tensor:
+        return self._sum_weights(items, torch.zeros_like(items), 1)[:, 0]
+
+    def similar_to(self, item: int) -> Tensor:
+        return self.fold_in(torch.tensor([item]))
+
+    def _sum_weights(self, items: Tensor, columns: Tensor, n: int) -> Tensor:
+        """Sum the weights of items [m] into the columns [m] of [n_items, n]."""
+        seen = self.weights.values.new_zeros(self.n_items, n)
+        seen[items, columns] = 1
+        return self.weights.multiply(seen)

@@ -53,6 +53,12 @@ class EASE(Fitted):
     def score_all(self, users: Tensor) -> Tensor:
         return self.history.sum_rows(users, self.item_weights)
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        return self.item_weights[items].sum(0)
+
+    def similar_to(self, item: int) -> Tensor:
+        return self.item_weights[item]
+
 
 class SLIM(ItemToItem):
     """Sparse linear method (Ning and Karypis 2011): elastic net with weights that are not negative.

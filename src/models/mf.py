@@ -132,6 +132,12 @@ class SVDpp(MF):
         super().observe(train)
         self.history.observe(train)
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        """Score by what the items say: b + b_i + <q_i, |N|^-1/2 Σ_{j in N} y_j>."""
+        factors = self.implicit[items].sum(0) / len(items) ** 0.5
+        rows = self.table.weight[self.n_users :]
+        return rows[:, : self.factors] @ factors + rows[:, -1] + self.bias
+
     def _user_factors(self, users: Tensor, rows: Tensor) -> Tensor:
         different, where = users.unique(return_inverse=True)
         scale = self.history.counts(different).clamp(min=1).to(rows.dtype).rsqrt()

@@ -85,6 +85,22 @@ class UserKNN(Fitted):
         chunks = users.split(max(1, NEIGHBOURS_PER_CHUNK // self.topk))
         return torch.cat([self._sum_votes(chunk) for chunk in chunks])
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        """Let the `topk` training users vote whose histories are most similar."""
+        from scipy.sparse import csr_matrix, vstack
+
+        starts, seen = self.history.starts.numpy(), self.history.items.numpy()
+        shape = len(starts) - 1, self.n_items
+        known = csr_matrix((np.ones(len(seen), np.float32), seen, starts), shape=shape)
+        own = np.zeros((1, self.n_items), np.float32)
+        own[0, items.numpy()] = 1
+        vectors = weight_entries(vstack([known, csr_matrix(own)]).tocsr(), self.weighting)
+        dots = (vectors[:-1] @ vectors[-1].T).toarray()[:, 0]
+        norms = np.sqrt(vectors.multiply(vectors).sum(1).A1)
+        similarities = divide_dots(dots, norms[:-1] * norms[-1], self.shrink)
+        nearest = np.argsort(-similarities, kind="stable")[: self.topk]
+        return torch.from_numpy(known[nearest].T @ similarities[nearest].astype(np.float32))
+
     def _sum_votes(self, users: Tensor) -> Tensor:
         rows, neighbours, similarities = self.neighbours.read_rows(users)
         places, items = self.history.list_pairs(neighbours)
@@ -164,11 +180,15 @@ def find_cosine_neighbours(vectors: csr_matrix, topk: int, shrink: float) -> csr
     norms = np.sqrt(vectors.multiply(vectors).sum(1).A1)
 
     def compute_similarities(rows: slice, dots: Block) -> Block:
-        lengths = norms[rows, None] * norms
-        # empty rows would divide by zero without shrinkage
-        return dots / np.maximum(lengths + shrink, np.finfo(np.float32).tiny)
+        return divide_dots(dots, norms[rows, None] * norms, shrink)
 
     return find_largest_products(vectors, vectors.T.tocsr(), topk, compute_similarities)
+
+
+def divide_dots(dots: Block, lengths: Block, shrink: float) -> Block:
+    """Return similarities: products of rows by the products of their norms plus `shrink`."""
+    # empty rows would divide by zero without shrinkage
+    return dots / np.maximum(lengths + shrink, np.finfo(np.float32).tiny)
 
 
 def keep_largest_of_rows(matrix: csr_matrix, topk: int) -> csr_matrix:

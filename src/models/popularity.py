@@ -27,6 +27,9 @@ class ItemPop(Fitted):
         users, items = torch.broadcast_tensors(users, items)
         return self.counts[items]
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        return self.counts
+
 
 class Random(Fitted):
     """Random scores, as if uniform in [0, 1): a hash of the run's seed, the user and the item.

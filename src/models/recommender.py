@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol, Self
 import torch
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from src.config.build import check
 from src.data.interactions import Interactions
@@ -143,6 +144,17 @@ class Recommender(Stored):
         """Return logits for judging: users [P] with items [P, C] -> [P, C]."""
         return self(users, items)
 
+    def fold_in(self, items: Tensor) -> Tensor:
+        """Return logits of every item for somebody known by his items alone: [n] -> [n_items].
+
+        `items`: distinct ids, one or more. Raises UserError where a user must have been in
+        training.
+        """
+        raise UserError(
+            f"{type(self).__name__} scores users whom it was trained with, and nobody else: take a "
+            "neighbourhood, a linear model, or a factorization such as iALS"
+        )
+
     def user_rows(self, users: Tensor) -> Tensor:
         """Return what is looked up by user id, for L2: ids [...] -> [..., width]."""
         return users.new_empty((*users.shape, 0), dtype=torch.get_default_dtype())
@@ -158,6 +170,17 @@ class Recommender(Stored):
         """
         rows = self.item_rows(torch.arange(self.n_items, device=next(self.parameters()).device))
         return rows if rows.shape[-1] else None
+
+    def similar_to(self, item: int) -> Tensor | None:
+        """Return how near every item is to this one [n_items]; None where the model can't tell.
+
+        By default the cosine of `item_vectors`.
+        """
+        vectors = self.item_vectors()
+        if vectors is None:
+            return None
+        directions = normalize(vectors.detach(), dim=1)
+        return directions @ directions[item]
 
     def squared_norms(self, users: Tensor, items: Tensor) -> Tensor:
         """Average over the batch's examples the squared norms of the rows each one reads; scalar.

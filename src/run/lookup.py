@@ -1,34 +1,53 @@
-"""Find an earlier run: by folder, by checkpoint file or by MLflow run id."""
+"""Find an earlier run by its folder, the folder's name, a checkpoint, or the MLflow run's id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from src.config import compose
 from src.errors import UserError
 
 BEST = Path("checkpoints/best.ckpt")
 LAST = Path("checkpoints/last.ckpt")
 
+# Folders of OUTPUTS that hold runs
+HOMES = ("runs", "jobs")
+
 
 def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:
-    """Return the folder of the run that `reference` names. Raises UserError when there is none."""
-    folder = Path(reference)
-    if (folder / "config.yaml").is_file():
-        return folder
-    if folder.exists():
-        raise UserError(f"{folder} is not a run's folder: it has no config.yaml")
-    if "uri" in tracking:
-        from src.tracking.mlflow import find_run_folder
+    """Return the folder of the run that `reference` names. Raises UserError when there is none.
 
-        if not isinstance(tracking["uri"], str):
-            raise UserError(f"tracking.uri={tracking['uri']}: Input should be a valid string")
-        found = find_run_folder(reference, tracking["uri"])
-        if found is not None:
-            return found
-        raise UserError(f"{reference} is neither a folder nor an MLflow run in {tracking['uri']}")
-    raise UserError(f"no run folder {reference}")
+    It is a folder, or its name within the outputs, a checkpoint in it, or the id of the run in the
+    store at tracking["uri"], of which the first eight characters are enough.
+    """
+    for folder in _places(reference):
+        if (folder / "config.yaml").is_file():
+            return folder
+    if Path(reference).exists():
+        raise UserError(f"{reference} is not a run's folder: it has no config.yaml")
+    where = f"neither a folder, nor a name in {compose.OUTPUTS / HOMES[0]}"
+    if "uri" not in tracking:
+        raise UserError(f"no run {reference}: {where}")
+    from src.tracking.reading import find_run_folder
+
+    if not isinstance(tracking["uri"], str):
+        raise UserError(f"tracking.uri={tracking['uri']}: Input should be a valid string")
+    found = find_run_folder(reference, tracking["uri"])
+    if found is None:
+        raise UserError(f"no run {reference}: {where}, nor an MLflow run in {tracking['uri']}")
+    return found
+
+
+def _places(reference: str) -> Iterator[Path]:
+    """Yield the folders that a reference may mean."""
+    path = Path(reference)
+    yield path
+    if path.name == reference:
+        yield from (compose.OUTPUTS / home / reference for home in HOMES)
+    if path.suffix == ".ckpt":
+        yield path.parent.parent
 
 
 def find_checkpoint(reference: str, tracking: Mapping[str, Any]) -> Path:

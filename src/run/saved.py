@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from src.config.compose import Plain
-from src.config.trust import refuse_foreign_code
+from src.config.trust import refuse_foreign_code, trusted_modules
 from src.errors import UserError, shorten
 from src.run.options import check_groups
 
@@ -32,6 +32,21 @@ def read_saved_options(folder: Path, trusted: Collection[str] = ()) -> Plain:
         raise UserError(f"{file} is no configuration of a run: {error}") from error
     refuse_foreign_code(options, trusted, file)
     return options
+
+
+def read_changed_options(folder: Path, own: Plain) -> Plain:
+    """Return a run's options with a command's own in their place.
+
+    own: `trust`, `data` where given (data.root and data.path say where data lie that have moved),
+    and `trainer` if the command has one.
+    Raises UserError as `read_saved_options` does.
+    """
+    saved = read_saved_options(folder, trusted_modules(own))
+    given = {key: value for key, value in own["data"].items() if value is not None}
+    source = {key: value for key, value in given.items() if key in saved["data"]["source"]}
+    changed = {**saved["data"], **given, "source": {**saved["data"]["source"], **source}}
+    trainer = own.get("trainer", saved["trainer"])
+    return {**saved, "data": changed, "trainer": trainer, "trust": own["trust"]}
 
 
 def _read_yaml(file: Path) -> object:

@@ -213,31 +213,6 @@ class MLflowLogger(Logger):
         """Leave params alone: they are logged once, from the whole configuration."""
 
 
-def find_run_folder(run_id: str, uri: str) -> Path | None:
-    """Return the output folder of a run, from its tag; None when the store has no such run.
-
-    Raises UserError when the run is known but its folder is gone.
-    """
-    database = embedded(uri)
-    if database is not None and not database.exists():
-        return None
-    try:
-        check_server(uri)
-    except OSError as error:
-        raise UserError(f"tracking.uri={uri} can't be reached: {first_line(error)}") from error
-    client = open_client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(run_id)
-    except MlflowException:
-        return None
-    folder = Path(run.data.tags.get("output_folder", ""))
-    if not folder.is_dir():
-        raise UserError(f"MLflow run {run_id} wrote to {folder}, which is gone")
-    return folder
-
-
 def log_file(file: Path, folder: Path, uri: str, experiment: str) -> str | None:
     """Add `file` to the artifacts of the run that wrote to `folder`, and return that run's id.
 

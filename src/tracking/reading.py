@@ -109,6 +109,21 @@ class Reader:
             name for name, key in self._experiment_ids.items() if self._search_runs("", [key], 1)
         ]
 
+    def find(self, reference: str) -> Record | None:
+        """Return the run whose id begins so, with 8 characters or more; None where there is none.
+
+        Raises UserError when there are several.
+        """
+        # the filter's own language has no way to quote a quotation mark
+        if len(reference) < SHORTEST_PREFIX or not reference.isalnum():
+            return None
+        searched = self._search_runs(f"attributes.run_id LIKE '{reference}%'")
+        found = [record for record in searched if record.run_id.startswith(reference)]
+        if len(found) > 1:
+            several = ", ".join(record.run_id for record in found)
+            raise UserError(f"{reference} is the beginning of {several} in {self.uri}")
+        return found[0] if found else None
+
     def table(self, record: Record, file: str) -> pd.DataFrame | None:
         """Read a .csv or .parquet artifact of the run, as "per_user.parquet"; None if absent."""
         folder = str(PurePosixPath(file).parent)
@@ -129,16 +144,10 @@ class Reader:
     def _find_run(self, run_id: str) -> Record:
         if len(run_id) < SHORTEST_PREFIX:
             raise UserError(f"runs={run_id}: at least {SHORTEST_PREFIX} characters of a run's id")
-        # the filter's own language has no way to quote a quotation mark
-        searched = (
-            self._search_runs(f"attributes.run_id LIKE '{run_id}%'") if run_id.isalnum() else []
-        )
-        found = [record for record in searched if record.run_id.startswith(run_id)]
-        if len(found) != 1:
-            several = ", ".join(record.run_id for record in found)
-            problem = f"{run_id} is the beginning of {several}" if found else f"no run {run_id}"
-            raise UserError(f"{problem} in {self.uri}; make dashboard lists the runs")
-        return found[0]
+        found = self.find(run_id)
+        if found is None:
+            raise UserError(f"no run {run_id} in {self.uri}; make dashboard lists the runs")
+        return found
 
     def _search_runs(
         self, wanted: str, experiments: Iterable[str] | None = None, most: int | None = None
@@ -165,6 +174,23 @@ class Reader:
             raise UserError(
                 f"tracking.uri={self.uri} can't be read: {first_line(error)}"
             ) from error
+
+
+def find_run_folder(reference: str, uri: str) -> Path | None:
+    """Return the output folder of the run whose id begins so; None when the store has none.
+
+    Raises UserError when the run is known but its folder is gone.
+    """
+    database = embedded(uri)
+    if database is not None and not database.exists():
+        return None
+    record = Reader(uri).find(reference)
+    if record is None:
+        return None
+    folder = Path(record.tags.get("output_folder", ""))
+    if not folder.is_dir():
+        raise UserError(f"MLflow run {record.run_id} wrote to {folder}, which is gone")
+    return folder
 
 
 def _select_comparable(found: Iterable[Record]) -> list[Record]:

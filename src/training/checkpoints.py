@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,27 @@ def load_model(
             f"{checkpoint} was trained on {sizes[0]} users and {sizes[1]} items, "
             f"but this data has {n_users} and {n_items}"
         )
-    refuse_foreign_code({"model": facts["model"]}, trusted, checkpoint)
-    model = make_model(Component.read(facts["model"], "model"), *sizes)
+    return restore_model(facts["model"], sizes, weights, checkpoint, trusted)
+
+
+def restore_model(
+    recipe: Mapping[str, Any],
+    sizes: tuple[int, int],
+    weights: Mapping[str, Any],
+    file: object,
+    trusted: Collection[str] = (),
+) -> Recommender:
+    """Return the trained model that `file` holds: its recipe, (n_users, n_items), its weights.
+
+    Raises UserError as `load_model` does.
+    """
+    refuse_foreign_code({"model": recipe}, trusted, file)
+    model = make_model(Component.read(recipe, "model"), *sizes)
     try:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{checkpoint} was written by a version of this project with other weights in a "
+            f"{file} was written by a version of this project with other weights in a "
             f"{type(model).__name__}; train it again"
         ) from error
     model.trained = True

@@ -89,6 +89,10 @@ class RecommenderModule(Judge):
     def training_step(self, batches: AnyBatches, _: int) -> None:
         """Step once for each batch; several a call, because a call costs more than a step."""
         assert self.steps is not None
+        if self.trainer.world_size > 1:
+            # a checkpoint holds one process's generator: each goes on from where the epoch is
+            place = self.current_epoch, self.global_rank, self.n_examples
+            torch.manual_seed(derive_seed(self.seed, *place))
         self.loss_sum += self.steps.take(batches)
         if self.device.type == "cpu":  # another device is asked once an epoch
             self._check_loss()

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
 from src.papers.markdown import fill_mark
 from src.run.provenance import git_commit, machine
 from tests.commands import REPOSITORY
@@ -28,11 +30,11 @@ class Row(NamedTuple):
 
 def keep(file: Path, test: str, rows: Sequence[Row]) -> None:
     """Keep a test's rows, in place of those that it had."""
-    kept = _read(file)
     rows_of_test = [row._asdict() for row in rows]
-    kept[test] = {"commit": git_commit()[:7], "day": str(date.today()), "rows": rows_of_test}
+    one = {"commit": git_commit()[:7], "day": str(date.today()), "rows": rows_of_test}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(kept, indent=2) + "\n")
+    with FileLock(file.with_suffix(".lock")):  # two commands may try faults at once
+        file.write_text(json.dumps({**_read(file), test: one}, indent=2) + "\n")
 
 
 def write_table(file: Path, page: Path = PAGE) -> None:

@@ -17,7 +17,8 @@ from mlflow.tracking import MlflowClient
 from src.errors import UserError
 from src.tracking import open_tracker
 from src.tracking.delivery import list_files
-from src.tracking.mlflow import MLflowTracker, find_run_folder
+from src.tracking.mlflow import MLflowTracker
+from src.tracking.reading import find_run_folder
 from src.tracking.store import first_line
 from tests.commands import TINY
 
@@ -211,8 +212,10 @@ def test_a_store_that_can_t_be_opened(uri: str, reason: str, tmp_path: Path) -> 
 
 def test_find_run_folder(trained: TrainedHome, tmp_path: Path) -> None:
     assert find_run_folder(trained.run.run_id, trained.uri) == trained.run.folder
-    assert find_run_folder("0123abc", trained.uri) is None
-    assert find_run_folder("0123abc", f"sqlite:///{tmp_path}/none.db") is None
+    assert find_run_folder(trained.run.run_id[:8], trained.uri) == trained.run.folder
+    assert find_run_folder(trained.run.run_id[:7], trained.uri) is None
+    assert find_run_folder("0123abcd", trained.uri) is None
+    assert find_run_folder("0123abcd", f"sqlite:///{tmp_path}/none.db") is None
     assert list(tmp_path.iterdir()) == []
 
 
