@@ -38,6 +38,7 @@ COMMANDS = {
     "train",
     "evaluate",
     "recommend",
+    "export",
     "tune",
     "report",
     "paper",

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from annotated_types import Ge, Le
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from src.config.build import check
 from src.config.compose import Plain
-from src.errors import UserError
+from src.errors import UserError, shorten
 from src.reporting.output_file import output_file
 from src.serving.loaded_run import LoadedRun
 
@@ -28,8 +29,10 @@ ENDINGS: dict[str, Format] = {
     ".txt": "table",
 }
 EVERYBODY = ["all"]
+# What a terminal of 80 columns has room for
+WIDTHS = {"title": 27, "genres": 12}
 # As many rows of a user's history as a screen has room for
-SHOWN_HISTORY = 20
+SHOWN_HISTORY = 10
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def _name(run: LoadedRun, item: str) -> str:
 
 
 def _make_table(frame: pd.DataFrame, title: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
     shown = frame.copy()
     if "time" in shown:
         shown["time"] = _as_dates(shown["time"])
@@ -183,10 +186,20 @@ def _make_table(frame: pd.DataFrame, title: str) -> Table:
             shown = shown.drop(columns="held_out")
     for name in shown:
         numeric = shown[name].dtype.kind in "if"
-        table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left")
+        side: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(str(name).replace("_", " "), justify=side, no_wrap=True)
+        if not numeric:
+            width = WIDTHS.get(str(name), 40)
+            shown[name] = [_cut(str(value), width) for value in shown[name]]
     for row in shown.itertuples(index=False):
         table.add_row(*(f"{one:.4g}" if isinstance(one, float) else str(one) for one in row))
     return table
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a text that a terminal can show in so many columns."""
+    line = shorten(text, 10 * width)
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
 
 
 def _as_dates(times: pd.Series[int]) -> pd.Series[Any]:

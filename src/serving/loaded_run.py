@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,14 @@ class LoadedRun:
         model: Recommender,
         prepared: Prepared,
         items: pd.DataFrame | None = None,
-        *,
-        refitted: bool = False,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Take a model and the data that it was trained on.
 
-        `name`: for people. `items`: title and genres by raw id, as texts. `refitted`: the model was
-        trained on validation too.
+        `name`: for people. `items`: title and genres by raw id, as texts. `metrics`: of the run.
         """
         self.name, self.folder, self.model, self.items = name, folder, model, items
-        self.prepared, self.refitted = prepared, refitted
+        self.prepared, self.metrics = prepared, dict(metrics or {})
         self.users = Vocabulary(prepared.split.train.user_ids)
         self.catalogue = Vocabulary(prepared.split.train.item_ids)
 
@@ -145,12 +143,17 @@ class LoadedRun:
         if number is None:
             raise UserError(f"not in the data: user {shorten(user)}")
         split = self.prepared.split
-        parts = (("train", split.train), ("validation", split.validation), ("test", split.test))
+        parts = (("train", split.train), ("val", split.validation), ("test", split.test))
         found = [self._history_in(name, part, number) for name, part in parts]
         table = pd.concat([one for one in found if len(one)], ignore_index=True)
         if "time" in table:
             table = table.sort_values("time", ascending=False, kind="stable", ignore_index=True)
         return table
+
+    @property
+    def example(self) -> pd.DataFrame:
+        """A table of one user's raw id, as `recommend` takes them."""
+        return pd.DataFrame({"user": self.users.raw[:1]})
 
     def describe(self, numbers: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return columns of what is known of items [n]: raw id, and title and genres if known."""

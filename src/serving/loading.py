@@ -11,6 +11,7 @@ from src.config import compose
 from src.config.compose import Plain
 from src.data.sources.items import ItemFile, read_items
 from src.run.assembly import make_data
+from src.run.finished import read_finished
 from src.run.lookup import find_checkpoint, find_run
 from src.run.options import Options, read_options
 from src.run.saved import read_changed_options
@@ -52,8 +53,8 @@ def load_chosen_run(
     checkpoint = find_checkpoint(reference, tracking)
     model = load_model(checkpoint, prepared.n_users, prepared.n_items, trusted=options.trusted)
     name = f"{options.title}, {folder.name}"
-    refitted = options.protocol.refit
-    return LoadedRun(name, folder, model, prepared, _find_items(options, items), refitted=refitted)
+    metrics = read_finished(folder)
+    return LoadedRun(name, folder, model, prepared, _find_items(options, items), metrics)
 
 
 def _find_items(options: Options, own: str | Path | None) -> pd.DataFrame | None:

@@ -124,6 +124,11 @@ class Reader:
             raise UserError(f"{reference} is the beginning of {several} in {self.uri}")
         return found[0] if found else None
 
+    def that_wrote_to(self, folder: Path) -> Record | None:
+        """Return the latest run whose output folder that is; None where there is none."""
+        found = self._search_runs(f'tags.output_folder = "{folder.absolute()}"', most=1)
+        return found[0] if found else None
+
     def table(self, record: Record, file: str) -> pd.DataFrame | None:
         """Read a .csv or .parquet artifact of the run, as "per_user.parquet"; None if absent."""
         folder = str(PurePosixPath(file).parent)

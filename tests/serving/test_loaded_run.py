@@ -126,7 +126,7 @@ def test_a_history_is_shown_latest_first() -> None:
     assert rows(found, "item", "title", "time", "part") == [
         (10, "Ten", 9, "train"),
         (30, "", 8, "test"),
-        (20, "", 7, "validation"),
+        (20, "", 7, "val"),
         (40, "Forty", 5, "train"),
     ]
 

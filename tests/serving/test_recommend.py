@@ -25,7 +25,7 @@ def ask(call: Call, trained: TrainedHome):  # type: ignore[no-untyped-def]
 def test_a_user_s_history_stands_beside_the_list(ask) -> None:  # type: ignore[no-untyped-def]
     said = ask("user=7", "k=3")
     assert said.status == 0, said.err
-    assert "user 7 had, 20 of " in said.out
+    assert "user 7 had, 10 of " in said.out
     assert "user 7 is recommended" in said.out
 
 
