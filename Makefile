@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard services test-services clean
+.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard browse services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -36,7 +36,10 @@ test: .venv/ready  ## the tests
 test-slow: .venv/ready  ## the tests that take longer, too
 	$(PY) -m pytest -m "" -n 2 --dist loadfile
 
-test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
+test-browse: .venv/ready  ## a page for looking at a trained run; RUN=NAME, or RUN=NAME,NAME for two side by side
+	$(PY) -m src.serve run=$(RUN) $(ARGS)
+
+services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
 	$(PY) -m pytest -m services
 
 chaos: .venv/ready  ## kills, failing disks and servers, damaged files: an hour; CHAOS_STEP=1 tries every point
@@ -73,6 +76,9 @@ format: .venv/ready  ## let ruff format the code
 
 dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000
 	$(PY) -m src.dashboard
+
+browse: .venv/ready  ## a page for looking at a trained run; RUN=NAME, or RUN=NAME,NAME for two side by side
+	$(PY) -m src.serve run=$(RUN) $(ARGS)
 
 services: .venv/ready  ## MLflow's server on PostgreSQL, for many runs at once, until Ctrl-C: docs/cluster.md
 	$(PY) -m src.tracking.services $(ARGS)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from src import cli
-from src.config.quoting import assign
+from src.config.quoting import take_list
 from src.config.startup import importing
 
 if TYPE_CHECKING:
@@ -29,18 +29,10 @@ def recommend(cfg: DictConfig) -> None:
     write_answer(run, request)
 
 
-def _write_for_hydra(word: str) -> str:
-    """Return an option as Hydra has to be given it, to whom A,B is a sweep and 007 is 7."""
-    name, given, value = word.partition("=")
-    if name not in IDS or not given or value == "null":
-        return word
-    return assign(name, [one.strip("[]'\" ") for one in value.split(",")])
-
-
 def main() -> None:
     """Run `python -m src.recommend`, also as `ncf-recommend`."""
     for word in cli.split_words()[1]:
-        sys.argv[sys.argv.index(word, 1)] = _write_for_hydra(word)
+        sys.argv[sys.argv.index(word, 1)] = take_list(word, IDS)
     cli.run(recommend, "recommend")
 
 

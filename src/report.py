@@ -6,13 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from src import cli
-from src.config.quoting import assign
+from src.config.quoting import take_list
 from src.config.startup import importing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-NONE = ("null", "")
 
 
 def report(cfg: DictConfig) -> None:
@@ -49,13 +47,9 @@ def _write_for_hydra(word: str) -> str:
 
     To Hydra A,B is a sweep, and `experiment` chooses a file of options.
     """
-    name, _, value = word.partition("=")
-    if name == "experiment":
+    if word.startswith("experiment="):
         return f"tracking.{word}"
-    if name == "runs" and value not in NONE:
-        ids = [one.strip("[]'\" ") for one in value.split(",")]
-        return assign("runs", ids)
-    return word
+    return take_list(word, ("runs",))
 
 
 def main() -> None:

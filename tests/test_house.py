@@ -39,6 +39,7 @@ COMMANDS = {
     "evaluate",
     "recommend",
     "export",
+    "serve",
     "tune",
     "report",
     "paper",
@@ -83,7 +84,14 @@ def test_the_root_holds_the_commands_and_what_they_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "room"), [("mlflow", "tracking"), ("optuna", "tuning"), ("jinja2", "reporting")]
+    ("library", "room"),
+    [
+        ("mlflow", "tracking"),
+        ("optuna", "tuning"),
+        ("jinja2", "reporting"),
+        ("fastapi", "serving"),
+        ("uvicorn", "serving"),
+    ],
 )
 def test_a_library_is_known_in_one_room(library: str, room: str) -> None:
     for file in FILES:

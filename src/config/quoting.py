@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 # Texts that are read as they stand, and look better so
@@ -15,6 +15,14 @@ NO_TEXTS = ("null", "true", "false", "nan", "inf")
 def assign(option: str, value: Any) -> str:
     """Return the word that gives an option this value: "sweep.name='1e5'"."""
     return f"{option}={quote(value)}"
+
+
+def take_list(word: str, names: Collection[str]) -> str:
+    """Return NAME=A,B as a list of texts where NAME is one of `names`: to Hydra A,B is a sweep."""
+    name, given, value = word.partition("=")
+    if name not in names or not given or value in ("null", ""):
+        return word
+    return assign(name, [one.strip("[]'\" ") for one in value.split(",")])
 
 
 def quote(value: Any) -> str:

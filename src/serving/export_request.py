@@ -71,7 +71,7 @@ def write_export(run: LoadedRun, request: ExportRequest) -> Path:
 
 
 def register(run: LoadedRun, model: Path, uri: str) -> tuple[str, str]:
-    """Register the MLflow model under a name made from data and model; return name and version.
+    """Place the MLflow model in the registry, by data and model; return its name and version.
 
     Raises UserError where MLflow has no record of the run, or can't be used.
     """

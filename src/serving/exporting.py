@@ -146,7 +146,7 @@ def _example(run: LoadedRun) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _check(module: TopK, written: Callable[..., Sequence[Any]]) -> None:
-    """Raise AssertionError unless what was written gives the module's numbers, for other batches too.
+    """Raise AssertionError unless what was written gives the module's numbers, for any batch.
 
     Tracing keeps what it saw: a model whose work depends on who is asked for needs another format.
     """

@@ -150,6 +150,18 @@ class LoadedRun:
             table = table.sort_values("time", ascending=False, kind="stable", ignore_index=True)
         return table
 
+    def find_titles(self, words: str, most: int) -> pd.DataFrame:
+        """Return the most popular items whose title or id has these words: item, title, ..."""
+        wanted = words.lower().split()
+        order = np.argsort(-self.popularity, kind="stable")
+        columns = self.describe(order)
+        shown = columns.get("title", columns["item"])
+        texts = [
+            f"{title} {item}".lower() for title, item in zip(shown, columns["item"], strict=True)
+        ]
+        found = [n for n, text in enumerate(texts) if all(word in text for word in wanted)]
+        return pd.DataFrame(columns).iloc[found[:most]]
+
     @property
     def example(self) -> pd.DataFrame:
         """A table of one user's raw id, as `recommend` takes them."""

@@ -1,0 +1,58 @@
+"""Listen for requests, on a port that is free."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import uvicorn
+from annotated_types import Ge, Le
+
+from src.config.build import check
+from src.config.compose import Plain
+from src.errors import UserError
+from src.serving.loaded_run import LoadedRun
+from src.serving.web_app import make_app
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to listen, and what items are called."""
+
+    host: str
+    port: int
+    items: str | None
+
+
+def check_place(own: Plain) -> Place:
+    """Return a command's options, checked. Raises UserError for a port that is taken."""
+
+    def options(host: str, port: Annotated[int, Ge(1), Le(65535)], items: str | None) -> None: ...
+
+    place = Place(**check(options, {name: own[name] for name in ("host", "port", "items")}, ""))
+    if not is_free(place.host, place.port):
+        following = range(place.port + 1, min(place.port + 100, 65536))
+        free = next((port for port in following if is_free(place.host, port)), None)
+        advice = "" if free is None else f": port={free} is free"
+        raise UserError(f"port={place.port} is taken by another program{advice}")
+    return place
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether a program can listen there. Raises UserError for a host that is none."""
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except (socket.gaierror, UnicodeError) as error:
+        raise UserError(f"host={host} is no address of this machine") from error
+    except OSError:
+        return False
+
+
+def answer(runs: Mapping[str, LoadedRun], place: Place) -> None:
+    """Answer for runs, by their names, until Ctrl-C."""
+    shown = "127.0.0.1" if place.host in ("0.0.0.0", "::") else place.host
+    print(f"page     http://{shown}:{place.port}/ (Ctrl-C ends it)", flush=True)
+    uvicorn.run(make_app(runs), host=place.host, port=place.port, log_level="warning")
