@@ -18,7 +18,7 @@ from src.serving.web_app import make_app
 
 
 @dataclass(frozen=True)
-class Place:
+class Address:
     """Where to listen, and what items are called."""
 
     host: str
@@ -26,12 +26,12 @@ class Place:
     items: str | None
 
 
-def check_place(own: Plain) -> Place:
+def check_place(own: Plain) -> Address:
     """Return a command's options, checked. Raises UserError for a port that is taken."""
 
     def options(host: str, port: Annotated[int, Ge(1), Le(65535)], items: str | None) -> None: ...
 
-    place = Place(**check(options, {name: own[name] for name in ("host", "port", "items")}, ""))
+    place = Address(**check(options, {name: own[name] for name in ("host", "port", "items")}, ""))
     if not is_free(place.host, place.port):
         following = range(place.port + 1, min(place.port + 100, 65536))
         free = next((port for port in following if is_free(place.host, port)), None)
@@ -51,8 +51,8 @@ def is_free(host: str, port: int) -> bool:
         return False
 
 
-def answer(runs: Mapping[str, LoadedRun], place: Place) -> None:
-    """Answer for runs, by their names, until Ctrl-C."""
+def answer(runs: Mapping[str, LoadedRun], place: Address) -> None:
+    """Serve runs, by their names, until Ctrl-C."""
     shown = "127.0.0.1" if place.host in ("0.0.0.0", "::") else place.host
     print(f"page     http://{shown}:{place.port}/ (Ctrl-C ends it)", flush=True)
     uvicorn.run(make_app(runs), host=place.host, port=place.port, log_level="warning")

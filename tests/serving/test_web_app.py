@@ -112,7 +112,9 @@ def test_the_page_clicked_through(address: str, tmp_path: Path) -> None:
             page.dispatch_event("#user", "change")
             page.wait_for_function("document.querySelectorAll('#of-first tr.item').length == 3")
             assert page.inner_text("#of-first tr.item >> nth=0").startswith("Forty in both")
-            assert page.inner_text("#of-history h2") == "What user bob had"
+            page.wait_for_function(
+                "document.querySelector('#of-history h2').textContent == 'What user bob had'"
+            )
             page.select_option("#second", "")
             page.wait_for_selector("#of-second", state="hidden")
             page.click("#of-first tr.item >> nth=1")
