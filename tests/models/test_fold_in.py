@@ -12,6 +12,7 @@ from src.models import (
     EASE,
     GMF,
     IALS,
+    MF,
     NMF,
     SLIM,
     Fitted,
@@ -112,6 +113,19 @@ def test_svdpp_takes_the_items_own_vectors() -> None:
     expected = items[:, :2] @ user + items[:, 2] + model.bias.detach()
     found: Tensor = model.fold_in(torch.tensor([1, 3])).detach()
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("biases", [True, False])
+def test_mf_takes_the_mean_of_the_items_factors(biases: bool) -> None:
+    model = MF(6, 3, factors=2, biases=biases)
+    rows = torch.tensor([[1.0, 0.0, 0.5], [0.0, 2.0, 0.0], [1.0, 1.0, -1.0]])
+    with torch.no_grad():
+        model.table.weight[6:] = rows[:, : 2 + biases]
+        if biases:
+            model.bias.fill_(0.25)
+    # the mean of items 0 and 1 is (.5, 1)
+    expected = [1.25, 2.25, 0.75] if biases else [0.5, 2.0, 1.5]
+    assert model.fold_in(torch.tensor([0, 1])).tolist() == expected
 
 
 @pytest.mark.parametrize("kind", [GMF, NeuMF, LightGCN])
