@@ -60,6 +60,10 @@ from src.models.recommender import GradientLoss, Loss
 from src.run.assembly import Run, assemble
 from src.run.checks import check_options
 
+# Trained runs: what they recommend
+from src.serving.loaded_run import LoadedRun
+from src.serving.loading import load_run
+
 # Training: losses, the optimizer, modules, the trainer, and checkpoints
 from src.training.adam import Adam
 from src.training.checkpoints import load_model
@@ -107,6 +111,7 @@ __all__ = [
     "ItemKNN",
     "ItemPop",
     "LightGCN",
+    "LoadedRun",
     "Loss",
     "Metric",
     "MovieLens",
@@ -139,6 +144,7 @@ __all__ = [
     "find_history",
     "holm",
     "load_model",
+    "load_run",
     "make_trainer",
     "seed_everything",
     "wilcoxon",

@@ -48,6 +48,10 @@ class RecordKeeping(Callback):
             # within one call that fits the model no error would be seen
             self.tracker.wait()
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # where it was cut off after the last epoch, nothing is trained and nothing else is called
+        self.tracker.log_missing(list(find_history(trainer).epochs))
+
     def on_train_batch_start(self, *_: Any) -> None:
         self.tracker.keep_up()
 

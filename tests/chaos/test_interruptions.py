@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 from mlflow.tracking import MlflowClient
 
 from tests.chaos.conftest import Note
@@ -43,14 +44,25 @@ def assert_same(folder: Path, expected: Path) -> None:
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 
 
-def record(home: Path, experiment: str) -> list[str]:
-    """How the runs of an experiment ended; each of them has each epoch once, or none."""
+def finished_seeds(home: Path, experiment: str) -> list[str]:
+    """The seeds of an experiment's finished runs, each of which has each epoch once.
+
+    What a killed process leaves besides is closed as KILLED, with a beginning of its epochs.
+    """
     client = MlflowClient(f"sqlite:///{home}/outputs/mlflow.db")
-    runs = runs_of(client, experiment)
-    for run in runs:
+    seeds = []
+    for run in runs_of(client, experiment):
         points = client.get_metric_history(run.info.run_id, "train/loss")
-        assert [point.step for point in points] in ([], list(range(40)))
-    return sorted(run.info.status for run in runs)
+        steps = [point.step for point in points]
+        assert steps == list(range(len(steps)))
+        if "kind" in run.data.tags:  # a sweep's own
+            assert run.info.status == "FINISHED"
+        elif len(steps) == 40:
+            assert run.info.status == "FINISHED"
+            seeds.append(run.data.params["seed"])
+        else:
+            assert run.info.status == "KILLED"
+    return sorted(seeds)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +86,7 @@ def test_a_run_that_is_ended_goes_on(
         first = next(line for line in resumed.out.splitlines() if line.startswith("epoch"))
         assert int(first.split("/")[0].removeprefix("epoch")) >= epoch
         assert_same(resumed.folder, undisturbed[0])
-        assert record(home, "synthetic") == ["FINISHED"]
+        assert finished_seeds(home, "synthetic") == ["0"]
     note(f"a run ended by {sent.name} at a random moment, and gone on with", TRIES)
 
 
@@ -99,14 +111,11 @@ def test_two_sweeps_with_jobs_in_common_one_killed(
         jobs = list((home / "outputs" / "jobs").glob("*/metrics.json"))
         assert len(jobs) == 4
         for job in jobs:
-            (seed,) = [s for s in undisturbed if f"\nseed: {s}\n" in config_of(job.parent)]
+            seed = yaml.safe_load((job.parent / "config.yaml").read_text())["seed"]
             assert_same(job.parent, undisturbed[seed])
-        assert record(home, "killed") == record(home, "other") == ["FINISHED"] * 4
+        assert finished_seeds(home, "killed") == ["0", "1", "2"]
+        assert finished_seeds(home, "other") == ["1", "2", "3"]
     note("two sweeps at once with jobs in common, one killed and started again", TRIES)
-
-
-def config_of(folder: Path) -> str:
-    return (folder / "config.yaml").read_text()
 
 
 def test_a_stopped_sweep_loses_its_job_to_another_once(

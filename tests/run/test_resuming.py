@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import torch
 from src.config.compose import compose as compose_train
 from src.run import assembly, experiment
 from src.run.checks import check_options
+from src.run.lookup import LAST
 from src.run.options import Options
+from src.run.recording import RecordKeeping
+from src.tracking import Tracker
 from src.training.checkpoint_files import WITHIN, read_epoch
 from tests.commands import SMALL_DATA
 from tests.test_end_to_end import repeatable
@@ -68,6 +72,26 @@ def test_a_run_cut_off_ends_like_one_that_was_not(tmp_path: Path, moment: str, e
     histories = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "cut")]
     timeless = [table.drop(columns=list(table.filter(regex="second"))) for table in histories]
     pd.testing.assert_frame_equal(*timeless)
+
+
+class Told(Tracker):
+    """Keeps what it is told that may be missing."""
+
+    def __init__(self) -> None:
+        self.epochs: list[float] = []
+
+    def log_missing(self, epochs: Sequence[Mapping[str, float]]) -> None:
+        self.epochs = [epoch["epoch"] for epoch in epochs]
+
+
+def test_epochs_are_recorded_of_a_run_cut_off_after_its_last_one(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "model=gmf", "trainer.max_epochs=2", "trainer.patience=null")
+    run(cfg, tmp_path / "run")
+    # where Lightning finds all epochs done, it trains nothing
+    tracker, last = Told(), tmp_path / "run" / LAST
+    made = assembly.assemble(cfg, tmp_path / "run", callbacks=[RecordKeeping(tracker)])
+    made.trainer.fit(made.module, datamodule=made.data, ckpt_path=last)
+    assert tracker.epochs == [0, 1]
 
 
 def test_the_seconds_before_count(tmp_path: Path) -> None:
