@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -120,6 +121,9 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
         from src.run.following import follow_launched
 
         follow_launched()
+        return
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(f"ncf-bench {version('ncf-bench')}", flush=True)
         return
     sys.argv[1:] = [keep_text(word, TEXTS) for word in sys.argv[1:]]
     given, unknown = get_args_parser().parse_known_args()

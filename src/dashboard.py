@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from src.config.paths import OUTPUTS
+from src.config.ports import check_port
+from src.errors import UserError
 
+HOST, PORT = "127.0.0.1", 5000
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # of language models' jobs: ten processes and 1.2 GB that no run of ours has a use for
@@ -15,21 +19,44 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Serve the UI at 127.0.0.1:5000 until Ctrl-C; further arguments go to `mlflow ui`."""
+    """Serve the UI at 127.0.0.1 until Ctrl-C; arguments but port=N go to `mlflow ui`."""
     database = OUTPUTS / "mlflow.db"
-    if not database.exists():
-        print(
-            f"error: no runs yet: {database} is made by the first one; try make demo",
-            file=sys.stderr,
-        )
+    try:
+        port, others = _take_port(sys.argv[1:])
+        if not database.exists():
+            raise UserError(f"no runs yet: {database} is made by the first one; try make demo")
+        if "--help" not in others:
+            if not {"--port", "-p", "--host", "-h"} & set(others):
+                check_port(HOST, port)
+            print(f"runs     {_find_latest(f'sqlite:///{database}', port)}", flush=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    if "--help" not in sys.argv:
-        print('runs and sweeps: choose "Model training" at the top left', flush=True)
     # one process answers one person; a later --workers wins
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
     store = ["--backend-store-uri", f"sqlite:///{database}"]
     # in place of this process, so that whoever ends it ends the server
-    os.execve(sys.executable, [*command, *store, *sys.argv[1:]], {**SETTINGS, **os.environ})
+    os.execve(sys.executable, [*command, *store, *others], {**SETTINGS, **os.environ})
+
+
+def _take_port(words: Sequence[str]) -> tuple[int, list[str]]:
+    """Return the port that port=N names, and the other words."""
+    named = [word.removeprefix("port=") for word in words if word.startswith("port=")]
+    others = [word for word in words if not word.startswith("port=")]
+    if not named:
+        return PORT, others
+    if not named[-1].isdecimal() or not 0 < int(named[-1]) < 65536:
+        raise UserError(f"port={named[-1]}: a number from 1 to 65535")
+    return int(named[-1]), others
+
+
+def _find_latest(uri: str, port: int) -> str:
+    """Return the address of the latest run's experiment: MLflow's first page is of other things."""
+    from src.tracking.reading import Reader
+
+    latest = Reader(uri).latest_experiment()
+    page = "experiments" if latest is None else f"experiments/{latest}/runs"
+    return f"http://{HOST}:{port}/#/{page}?workflowType=machine_learning"
 
 
 if __name__ == "__main__":

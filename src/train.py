@@ -21,10 +21,11 @@ def train(cfg: DictConfig) -> float:
     """
     # heavy libraries load here, so that --help and tab completion answer at once
     with importing():
-        from src.config.compose import given_words, is_job
+        from src.config.compose import given_words, is_job, refuse_unread
         from src.run.resuming import started, take_up
 
     made, words = cli.output_folder(), given_words()
+    refuse_unread(cfg, words)
     if is_job():
         return _run_job(cfg, made)
     folder = made
@@ -76,10 +77,10 @@ def _run_job(cfg: DictConfig, folder: Path) -> float:
 
 def _take_words_of_run() -> None:
     """Put the words of the run that run=RUN names in its place on the command line."""
-    flags, words = cli.split_words()
-    if any(word.startswith("run=") for word in words):
+    if any(word.startswith("run=") for word in sys.argv[1:]):
         from src.run.again import take_words_of_run
 
+        flags, words = cli.split_words()
         sys.argv[1:] = [*flags, *take_words_of_run(words)]
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from src.config.paths import CONF
-from tests.commands import MODELS, REPOSITORY
+from tests.commands import MODELS, REPOSITORY, TINY
 
 if TYPE_CHECKING:
     from tests.conftest import Call
@@ -185,3 +186,26 @@ def test_tab_completion() -> None:
         check=True,
     )
     assert shown.stdout.split() == [f"model={name}" for name in MODELS]
+
+
+def test_the_version_is_the_project_s(call: Call) -> None:
+    said = call("--version")
+    assert (said.status, said.out) == (0, f"ncf-bench {version('ncf-bench')}\n")
+
+
+def test_an_addition_that_nothing_reads_is_refused(call: Call) -> None:
+    said = call("+optimzer=sgd", *TINY)
+    assert said.status == 2
+    assert said.err == "error: +optimzer=sgd: nothing reads optimzer; did you mean optimizer?\n"
+
+
+def test_an_addition_that_an_option_reads_is_taken(call: Call) -> None:
+    said = call("+size=4", "model=gmf", "model.factors=${size}", *TINY, "tracking=none")
+    assert said.status == 0, said.err
+    assert yaml.safe_load((said.folder / "config.yaml").read_text())["model"]["factors"] == 4
+
+
+def test_one_cutoff_is_a_list_of_one(call: Call) -> None:
+    said = call("ks=5", "model=itempop", *TINY, "tracking=none", "ks=5")
+    assert said.status == 0, said.err
+    assert "test/hr@5" in (said.folder / "metrics.json").read_text()

@@ -173,6 +173,21 @@ def _names(node: Any, prefix: str) -> Iterator[str]:
         yield from _names(value, f"{prefix}{key}.")
 
 
+def refuse_unread(cfg: DictConfig, words: Sequence[str]) -> None:
+    """Raise UserError for an addition, +NAME=VALUE, that no option of ours and no ${NAME} reads.
+
+    Additions within a group are read by what the group chooses, which refuses others.
+    """
+    known = {name.partition(".")[0] for name in option_names(compose())} | set(group_choices())
+    known.add("pretrain")  # stages that run before, which an experiment's file has
+    for word in words:
+        name = word.lstrip("+").partition("=")[0].partition("@")[0]
+        if not word.startswith("+") or name.partition(".")[0].partition("/")[0] in known:
+            continue
+        if f"${{{name}" not in OmegaConf.to_yaml(cfg):
+            raise UserError(f"{word}: nothing reads {name}{did_you_mean(name, known)}")
+
+
 def parse_option(word: str) -> str:
     """Return the whole name of the option or group that a word of the command line sets."""
     return OverridesParser.create().parse_override(word).key_or_group

@@ -126,7 +126,7 @@ def read_options(plain: Plain) -> Options:
         trainer=read(TrainerOptions, plain["trainer"], "trainer"),
         protocol=protocol,
         tracking=plain["tracking"],
-        ks=sorted({*whole["ks"], 10}),
+        ks=sorted({*_as_list(whole["ks"]), 10}),
         metrics=choose_metrics(whole["metrics"]),
         l2=whole["l2"],
         gradient_clip=whole["gradient_clip"],
@@ -134,6 +134,11 @@ def read_options(plain: Plain) -> Options:
         compiled=whole["compiled"],
         checkpoint_every=read_every(plain.get("checkpoint_every")),
     )
+
+
+def _as_list(value: int | list[int]) -> list[int]:
+    """Return ks=10 as ks=[10]."""
+    return [value] if isinstance(value, int) else value
 
 
 def check_groups(plain: Plain) -> None:
@@ -151,7 +156,7 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
 
     def whole(
         seed: Annotated[int, Ge(0), Lt(2**32)],
-        ks: list[Annotated[int, Ge(1)]],
+        ks: list[Annotated[int, Ge(1)]] | Annotated[int, Ge(1)],
         metrics: list[str],
         l2: Annotated[float, Ge(0)],
         gradient_clip: Annotated[float, Gt(0)] | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +11,7 @@ from annotated_types import Ge, Le
 
 from src.config.build import check
 from src.config.compose import Plain
-from src.errors import UserError
+from src.config.ports import check_port
 from src.serving.loaded_run import LoadedRun
 from src.serving.web_app import make_app
 
@@ -32,23 +31,8 @@ def check_place(own: Plain) -> Address:
     def options(host: str, port: Annotated[int, Ge(1), Le(65535)], items: str | None) -> None: ...
 
     place = Address(**check(options, {name: own[name] for name in ("host", "port", "items")}, ""))
-    if not is_free(place.host, place.port):
-        following = range(place.port + 1, min(place.port + 100, 65536))
-        free = next((port for port in following if is_free(place.host, port)), None)
-        advice = "" if free is None else f": port={free} is free"
-        raise UserError(f"port={place.port} is taken by another program{advice}")
+    check_port(place.host, place.port)
     return place
-
-
-def is_free(host: str, port: int) -> bool:
-    """Tell whether a program can listen there. Raises UserError for a host that is none."""
-    try:
-        with socket.create_server((host, port)):
-            return True
-    except (socket.gaierror, UnicodeError) as error:
-        raise UserError(f"host={host} is no address of this machine") from error
-    except OSError:
-        return False
 
 
 def answer(runs: Mapping[str, LoadedRun], place: Address) -> None:

@@ -42,6 +42,8 @@ class Record:
     tags: dict[str, str]
     started: int = 0
     """Milliseconds since 1970."""
+    experiment: str = ""
+    """Its experiment's id."""
 
 
 class Reader:
@@ -123,6 +125,11 @@ class Reader:
             several = ", ".join(record.run_id for record in found)
             raise UserError(f"{reference} is the beginning of {several} in {self.uri}")
         return found[0] if found else None
+
+    def latest_experiment(self) -> str | None:
+        """Return the id of the experiment of the latest run; None where there are no runs."""
+        found = self._search_runs("", most=1)
+        return found[0].experiment if found else None
 
     def that_wrote_to(self, folder: Path) -> Record | None:
         """Return the latest run whose output folder that is; None where there is none."""
@@ -242,6 +249,7 @@ def _make_record(run: Any) -> Record:
         metrics=_restore_names(run.data.metrics),
         tags=dict(run.data.tags),
         started=run.info.start_time,
+        experiment=run.info.experiment_id,
     )
 
 

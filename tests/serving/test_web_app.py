@@ -16,7 +16,7 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import installed
-from src.serving.http_server import is_free
+from src.config.ports import is_free
 from src.serving.loaded_run import LoadedRun
 from src.serving.web_app import make_app
 from tests.serving.test_loaded_run import NAMES, WithoutVectors, make
