@@ -40,6 +40,7 @@ COMMANDS = {
     "recommend",
     "tune",
     "report",
+    "runs",
     "paper",
     "plot",
     "dashboard",

@@ -42,6 +42,8 @@ class Record:
     tags: dict[str, str]
     started: int = 0
     """Milliseconds since 1970."""
+    artifacts: str = ""
+    """Where the store keeps its files, an address."""
 
 
 class Reader:
@@ -108,6 +110,15 @@ class Reader:
         return [
             name for name, key in self._experiment_ids.items() if self._search_runs("", [key], 1)
         ]
+
+    def every(self) -> list[Record]:
+        """Return all runs there are, those of sweeps themselves too, latest first."""
+        return self._search_runs("")
+
+    def delete(self, record: Record) -> None:
+        """Mark the run as deleted, which `mlflow gc` then forgets for good."""
+        with self._raise_user_errors():
+            self._client.delete_run(record.run_id)
 
     def find(self, reference: str) -> Record | None:
         """Return the run whose id begins so, with 8 characters or more; None where there is none.
@@ -237,6 +248,7 @@ def _make_record(run: Any) -> Record:
         metrics=_restore_names(run.data.metrics),
         tags=dict(run.data.tags),
         started=run.info.start_time,
+        artifacts=run.info.artifact_uri or "",
     )
 
 
