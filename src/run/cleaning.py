@@ -61,16 +61,17 @@ def list_folders(chosen: Sequence[Record], every: Sequence[Record]) -> list[Path
 
     Left out is what is not below the outputs, and what another run is in, or has finished in.
     """
-    others = [_folder_of(one) for one in every if one not in chosen]
-    own = dict.fromkeys(_folder_of(one) for one in chosen)
-    kept = [
+    others = [_find_folder(one) for one in every if one not in chosen]
+    own = dict.fromkeys(map(_find_folder, chosen))
+    unused = [
         folder
         for folder in own
-        if not (folder / METRICS).exists()
-        and not any(other.is_relative_to(folder) for other in others)
+        if folder is not None
+        and not (folder / METRICS).exists()
+        and not any(other is not None and other.is_relative_to(folder) for other in others)
     ]
     files = [folder for folder in map(_find_files, chosen) if folder is not None]
-    return [folder for folder in [*kept, *files] if _is_ours(folder)]
+    return [folder for folder in [*unused, *files] if _is_ours(folder)]
 
 
 def measure_folder(folder: Path) -> int:
@@ -86,18 +87,20 @@ def _is_of_kind(record: Record, kind: str) -> bool:
     """
     if kind == "failed":
         return record.status == "FAILED"
-    folder = _folder_of(record)
-    lost = _is_below_outputs(folder) and not folder.exists()
+    folder = _find_folder(record)
+    lost = folder is not None and _is_below_outputs(folder) and not folder.exists()
     return record.status == "KILLED" or (record.status == "RUNNING" and lost)
 
 
 def _is_busy(record: Record) -> bool:
-    folder = _folder_of(record)
-    return folder.is_dir() and is_held(folder)
+    folder = _find_folder(record)
+    return folder is not None and folder.is_dir() and is_held(folder)
 
 
-def _folder_of(record: Record) -> Path:
-    return Path(record.tags.get("output_folder", ""))
+def _find_folder(record: Record) -> Path | None:
+    """Return the folder that the run wrote to, whether or not it is there."""
+    folder = record.tags.get("output_folder")
+    return Path(folder) if folder else None
 
 
 def _find_files(record: Record) -> Path | None:

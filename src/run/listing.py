@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,18 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
-from rich.console import Console
 from rich.table import Table
 
 from src.config import compose
 from src.config.build import read
 from src.evaluation.catalogue import CUTOFF, label_of, selected_value
+from src.reporting.terminal import make_console
 from src.reporting.wording import counted, decimal
 from src.tracking.reading import Record
 
 MEASURED = [f"{part}/{name}@{CUTOFF}" for part in ("val", "test") for name in ("hr", "ndcg")]
-# Wider than any table: what is not read on a terminal is not folded
-UNFOLDED = 1000
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,7 @@ def print_runs(records: Sequence[Record], most: int | None) -> None:
         print("no such runs")
         return
     shown = records[:most]
-    # where lines would be cut, the terminal's width counts
-    width = None if sys.stdout.isatty() else UNFOLDED
-    Console(highlight=False, width=width).print(_make_table(shown))
+    make_console().print(_make_table(shown))
     if len(shown) < len(records):
         print(f"and {counted(len(records) - len(shown), 'earlier run')}: most=null lists them all")
 
