@@ -129,7 +129,7 @@ class Ranking:
         metrics = [metric for metric in METRICS if metric.name in GROUPED]
         groups = group_users(targets.activity, targets.users)
         groups |= group_items(targets.popularity, targets.targets)
-        found = {}
+        found: dict[str, float] = {}
         for group, rows in groups.items():
             if rows.any():
                 own = (targets.users[rows], self.ranks[rows], self.n_negatives[rows])

@@ -123,7 +123,8 @@ class PictureSections:
         section.text = [
             "On test: quarters of the users by how many interactions they have in training, and "
             "the items that were to be found by popularity. The head are the most popular items "
-            "with the first third of all interactions in training, the tail those with the last. "
+            "with the first third of all interactions in training, the tail those with the last; "
+            "new ones have none there. "
             f"{self._say_which_lines()}{self._explain_bands()}"
         ]
         section.pictures = self._draw_groups(table, "ndcg")
