@@ -35,9 +35,10 @@ def measuring(tracking: Mapping[str, Any]) -> Iterator[dict[str, float]]:
     if not tracking.get("energy", False):
         yield found
         return
-    logging.getLogger("codecarbon").setLevel(logging.ERROR)
     from codecarbon import OfflineEmissionsTracker
 
+    # importing it sets what it says itself
+    logging.getLogger("codecarbon").setLevel(logging.ERROR)
     meter = OfflineEmissionsTracker(
         country_iso_code=ANY_COUNTRY,
         tracking_mode="process",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
+from rich.markup import escape
 from rich.table import Table
 
 from src.config import compose
@@ -19,6 +20,11 @@ from src.reporting.wording import counted, decimal
 from src.tracking.reading import Record
 
 MEASURED = [f"{part}/{name}@{CUTOFF}" for part in ("val", "test") for name in ("hr", "ndcg")]
+
+# Columns of a terminal that has room for folders
+WIDE = 150
+# Words that have a column of their own, or say where data lie
+ASIDE = ("model=", "data=", "data.path=", "data.root=")
 
 
 @dataclass(frozen=True)
@@ -56,23 +62,28 @@ def print_runs(records: Sequence[Record], most: int | None) -> None:
         print("no such runs")
         return
     shown = records[:most]
-    make_console().print(_make_table(shown))
+    console = make_console()
+    wide = console.width >= WIDE
+    console.print(_make_table(shown, with_folders=wide))
+    if not wide:
+        print(f"a terminal of {WIDE} columns shows their folders, too")
     if len(shown) < len(records):
         print(f"and {counted(len(records) - len(shown), 'earlier run')}: most=null lists them all")
 
 
-def _make_table(records: Sequence[Record]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def _make_table(records: Sequence[Record], *, with_folders: bool) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for name in ("run", "when", "model", "data", "options"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name not in ("when", "options"))
     for name in MEASURED:
         part, _, _ = name.partition("/")
-        table.add_column(f"{part} {label_of(name)}", justify="right")
-    table.add_column("status")
-    table.add_column("folder", overflow="fold")
+        table.add_column(f"{part}\n{label_of(name)}", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    if with_folders:
+        table.add_column("folder", overflow="fold")
     for one in records:
         values = [selected_value(one.metrics, name) for name in MEASURED]
-        table.add_row(
+        cells = [
             one.run_id[:8],
             format_start(one),
             one.tags.get("model", one.name),
@@ -80,8 +91,8 @@ def _make_table(records: Sequence[Record]) -> Table:
             _describe_options(one),
             *["" if value is None else decimal(value) for value in values],
             one.status.lower(),
-            locate_folder(one),
-        )
+        ]
+        table.add_row(*map(escape, cells), *([escape(locate_folder(one))] * with_folders))
     return table
 
 
@@ -105,4 +116,4 @@ def _describe_options(record: Record) -> str:
     if "sweep" in record.tags:
         return record.name.removeprefix(model).strip()
     words = record.tags.get("overrides", "").split()
-    return " ".join(word for word in words if not word.startswith(("model=", "data=")))
+    return " ".join(word for word in words if not word.startswith(ASIDE))

@@ -86,7 +86,7 @@ def print_table(table: PrintedTable) -> None:
     for head in table.heads:
         shown.add_column(head, justify="right")
     for row in table.rows:
-        shown.add_row(row.name, *map(_cell_on_terminal, row.cells))
+        shown.add_row(Text(row.name), *map(_cell_on_terminal, row.cells))
     print(table.title)
     make_console().print(shown)
     print("\n".join(table.notes))
