@@ -1,4 +1,4 @@
-"""`python -m src.report`: runs compared on one page."""
+"""`python -m src.report`: runs compared on one page, or in a table to be printed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 def report(cfg: DictConfig) -> None:
-    """Write the page of the chosen runs, or of the latest sweep."""
+    """Write the page of the chosen runs, or of the latest sweep, or only its table."""
     with importing():
         from src.config.build import check
+        from src.config.compose import plain
         from src.reporting.comparison.comparison_page import write_report
-        from src.reporting.comparison.run_choice import check_choice, choose_runs, name_file
-        from src.reporting.output_file import output_file
+        from src.reporting.comparison.report_output import check_output, make_table
+        from src.reporting.comparison.run_choice import check_choice, choose_runs
+        from src.reporting.comparison.table_formats import print_table, write_table
         from src.run.recovery import recover
         from src.tracking.reading import Reader
 
@@ -29,17 +31,25 @@ def report(cfg: DictConfig) -> None:
     )
     wanted = {"runs": cfg.runs, "sweep": sweep, "experiment": experiment}
     check_choice(wanted)
+    output = check_output(plain(cfg))
     for _ in recover():
         pass
     reader = Reader(**check(Reader, {"uri": cfg.tracking.uri}, "tracking"))
     title, records = choose_runs(reader, **wanted)
-    default = cli.output_folder() / f"{name_file(title)}.html"
-    page = default if cfg.out is None else output_file(str(cfg.out), (".html",))
-    files = write_report(reader, records, title, page)
-    print(
-        f"compared {len(records)} runs: {len(files) - 1} pictures and tables in {files[1].parent}"
-    )
-    print(f"page     {page}", flush=True)
+    page, table = output.name_files(title, cli.output_folder())
+    if page is None:
+        made = make_table(reader, records, title)
+        if table is None:
+            print_table(made)
+        else:
+            write_table(table, made)
+    else:
+        files = write_report(reader, records, title, page, table)
+        pictures = f"{len(files) - 1} pictures and tables in {page.with_suffix('')}"
+        print(f"compared {len(records)} runs: {pictures}")
+        print(f"page     {page}", flush=True)
+    if table is not None:
+        print(f"table    {table}", flush=True)
 
 
 def _write_for_hydra(word: str) -> str:

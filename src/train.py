@@ -26,6 +26,8 @@ def train(cfg: DictConfig) -> float:
 
     made, words = cli.output_folder(), given_words()
     refuse_unread(cfg, words)
+    if cfg.check:
+        return _check(cfg, made)
     if is_job():
         return _run_job(cfg, made)
     folder = made
@@ -33,6 +35,17 @@ def train(cfg: DictConfig) -> float:
         cfg, folder = take_up(cfg, words, made)
     with started(cfg, words, folder, made) as again:
         return _run_single(cfg, folder, resuming=again)
+
+
+def _check(cfg: DictConfig, made: Path) -> float:
+    """Say whether the run can start and how long it will take; leave nothing of it."""
+    with importing():
+        from src.run.rehearsal import print_rehearsals, rehearse, remove_traces
+
+    try:
+        return print_rehearsals(rehearse(cfg))
+    finally:
+        remove_traces(made)
 
 
 def _run_single(cfg: DictConfig, folder: Path, *, resuming: bool) -> float:

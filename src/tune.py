@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from src import cli
 from src.config.startup import importing
+from src.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,6 +17,8 @@ def tune(cfg: DictConfig) -> None:
     with importing():
         from src.tuning.driver import run_search
 
+    if cfg.check:
+        raise UserError("check=true looks at one run: python -m src.train with the same options")
     run_search(cfg, cli.output_folder(), explain=cli.user_line)
 
 

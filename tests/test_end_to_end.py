@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from src.evaluation.catalogue import ITEM_GROUPS, USER_GROUPS
 from tests.commands import ONE_THREAD, SMALL_DATA, TINY, finish, start
 
 if TYPE_CHECKING:
@@ -98,6 +99,12 @@ def test_metrics_are_flat_finite_numbers(trained: TrainedHome) -> None:
         assert {f"test/{kind}/{name}" for name in by_epoch} < set(measured)
     for name in ("coverage", "gini", "popularity", "novelty", "personalization", "ild-cosine"):
         assert f"test/full/{name}@10" in measured
+    groups = {name for name in measured if name.startswith(("test/users-", "test/items-"))}
+    assert groups == {
+        f"test/{group}/{name}@10"
+        for group in (*USER_GROUPS, *ITEM_GROUPS)
+        for name in ("hr", "ndcg")
+    }
     assert set(measured) > TIMES - {"refit/seconds"}
     assert all(math.isfinite(value) for value in measured.values())
     assert measured["fit/epochs"] == 2

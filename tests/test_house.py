@@ -42,6 +42,7 @@ COMMANDS = {
     "serve",
     "tune",
     "report",
+    "runs",
     "paper",
     "plot",
     "dashboard",

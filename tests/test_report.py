@@ -110,6 +110,43 @@ def test_real_runs(trained: TrainedHome, call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (("format=latex", "out=page.html"), {"page.html", "page", "page.tex"}),
+        (("format=markdown", "out=page.html"), {"page.html", "page", "page.md"}),
+        (("out=table.tex",), {"table.tex"}),
+        (("out=table.md", "format=markdown"), {"table.md"}),
+    ],
+)
+def test_a_table_to_be_printed(
+    words: tuple[str, ...],
+    files: set[str],
+    store: Store,
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    finished = call(f"tracking.uri={store.uri}", "sweep=first", *words, command="report")
+    assert finished.status == 0, finished.err
+    assert {file.name for file in Path().iterdir()} == files
+    (table,) = (file for file in files if file.endswith((".tex", ".md")))
+    assert Path(finished.said("table")).name == table
+    assert "gmf factors=2" in Path(table).read_text()
+    if "page.html" in files:
+        assert f'href="{table}"' in Path("page.html").read_text()
+
+
+def test_a_table_on_the_terminal(store: Store, call: Call, tmp_path: Path) -> None:
+    finished = call(f"tracking.uri={store.uri}", "sweep=first", "table=true", command="report")
+    assert finished.status == 0, finished.err
+    assert finished.out.startswith("Sweep first\n")
+    assert "│ gmf factors=2 │" in finished.out
+    assert not list(tmp_path.rglob("*.html"))
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         (("sweep=frist",), "no sweep frist; did you mean first? (in {uri}: second one, first)"),
@@ -118,6 +155,9 @@ def test_real_runs(trained: TrainedHome, call: Call, tmp_path: Path) -> None:
         (("runs=1e234567",), "no run 1e234567 in {uri}; make dashboard lists the runs"),
         (("sweep=first", "experiment=toy"), "sweep=... and experiment=... exclude each other: "),
         (("sweep=first", "out=page.pdf"), "out=page.pdf: the file has to end in .html"),
+        (("format=pdf",), "format=pdf: Input should be 'latex' or 'markdown'"),
+        (("format=latex", "out=table.md"), "format=latex and out=table.md: the table's file ends"),
+        (("table=true", "format=latex"), "table=true prints the table and writes no file: leave"),
         (("swep=first",), "no option swep; did you mean sweep"),
     ],
 )

@@ -274,6 +274,7 @@ def test_errors_are_minimized(call: Call, tmp_path: Path) -> None:
         ("model=ease trainer.max_epochs=x", "trainer.max_epochs=x: Input should be a valid int"),
         ("model=ease trial=3", "no option trial; did you mean trials"),
         ("model=ease data.k_cor=3", "no option data.k_cor; did you mean data.k_core"),
+        ("model=ease check=true", "check=true looks at one run: python -m src.train with the same"),
         ("-m model=ease", "a search has many runs as it is: leave out -m"),
     ],
 )

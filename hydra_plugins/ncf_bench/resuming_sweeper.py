@@ -56,6 +56,11 @@ class ResumingSweeper(BasicSweeper):
         for options in composed:
             check_groups(options)
         jobs = plan(list(zip(combinations, composed, strict=True)))
+        if any(options.get("check") for options in composed):
+            from src.sweeping.rehearsing import rehearse_sweep
+
+            rehearse_sweep(name, jobs, at_once=self.config.hydra.launcher.get("n_jobs", 1))
+            return
         with SweepRecord(name, jobs) as record:
             self._hand_down([assign(option, value) for option, value in record.for_jobs.items()])
             left = [job for job in jobs if job.wanted]

@@ -69,6 +69,8 @@ class PartTargets:
         known = [np.bincount(p.users, minlength=self.n_users) for p in self._parts]
         self.known_counts = _move_to(device, np.sum(known, axis=0))
         """int64 [n_users]: interactions in any part."""
+        self.activity = _move_to(device, known[0])
+        """int64 [n_users]: interactions in training."""
         popularity = np.bincount(split.train.items, minlength=self.n_items)
         self.popularity = _move_to(device, popularity)
         """int64 [n_items]: interactions in training."""

@@ -22,6 +22,26 @@ CUTOFF = 10
 PARTS = {"val": "validation", "test": "test", "test/full": "test, all unseen"}
 """What a metric was measured on, by how its name begins: "val/ndcg@10"."""
 
+USER_GROUPS = {
+    "users-q1": "least active",
+    "users-q2": "less active",
+    "users-q3": "more active",
+    "users-q4": "most active",
+}
+"""Quarters of the tested users by their interactions in training: "test/users-q1/ndcg@10"."""
+
+ITEM_GROUPS = {
+    "items-head": "head",
+    "items-mid": "middle",
+    "items-tail": "tail",
+    "items-new": "new",
+}
+"""The tested items by popularity: those with each third of the interactions in training, and new
+ones, which have none: "test/items-tail/hr@10"."""
+
+GROUPED = ("hr", "ndcg")
+"""What is reported by group."""
+
 SELECTED = "best/"
 """Begins the name under which the selected epoch's value is recorded of what has a curve."""
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, Targets
 from src.errors import UserError
-from src.evaluation.catalogue import METRICS, Metric
+from src.evaluation.catalogue import CUTOFF, GROUPED, METRICS, Metric
 from src.evaluation.estimates import estimates
+from src.evaluation.groups import group_items, group_users
 from src.evaluation.lists import RecommendedLists, list_metrics
 from src.evaluation.metrics import per_user, ranks
 from src.evaluation.whole_catalogue import find_best, rank_in_catalogue
@@ -118,6 +119,23 @@ class Ranking:
             return means
         errors = self.scores.clamp(*self.scale).double() - self.targets.ratings
         return means | {m.name: m.compute(errors) for m in self.metrics if m.basis == "ratings"}
+
+    def summarize_groups(self) -> dict[str, float]:
+        """Average over the users of each group, and over the targets among each group of items.
+
+        A group that nobody is in is left out.
+        """
+        targets = self.targets
+        metrics = [metric for metric in METRICS if metric.name in GROUPED]
+        groups = group_users(targets.activity, targets.users)
+        groups |= group_items(targets.popularity, targets.targets)
+        found: dict[str, float] = {}
+        for group, rows in groups.items():
+            if rows.any():
+                own = (targets.users[rows], self.ranks[rows], self.n_negatives[rows])
+                values = per_user(*own, [CUTOFF], self.catalogue, metrics)[1]
+                found |= {f"{group}/{name}": value.mean().item() for name, value in values.items()}
+        return found
 
     def summarize_lists(self, ks: Sequence[int], vectors: Tensor | None) -> dict[str, float]:
         """Compute what tells lists apart; nothing where candidates were sampled."""

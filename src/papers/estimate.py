@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,7 +14,7 @@ from omegaconf import OmegaConf
 from src.config.compose import Plain, plain
 from src.reporting.wording import counted, duration
 from src.run.finished import read_finished
-from src.run.identity import make_key, read_fingerprint
+from src.run.identity import make_key, name_kind, read_fingerprint
 from src.run.pretraining import take_stages
 from src.sweeping.plan import Job
 
@@ -72,21 +71,6 @@ def estimate_missing(jobs: Iterable[Job], workers: int) -> Estimate:
     return Estimate(
         len(jobs) - len(missing), len(timed), len(work) - len(timed), seconds / workers, workers
     )
-
-
-def name_kind(options: Plain) -> str:
-    """Return what decides how long a run with these options takes, as text to compare.
-
-    Its seed and the number of threads don't count, nor which runs a pre-trained model starts from.
-    """
-    model = dict(options["model"])
-    starts = model.get("pretrained")
-    if isinstance(starts, Mapping):  # models of the user's own may call something else so
-        model["pretrained"] = sorted(name for name, run in starts.items() if run is not None)
-    data = [options["data"].get(option) for option in ("name", "batch_size", "negatives")]
-    trainer = {name: value for name, value in options["trainer"].items() if name != "threads"}
-    others = [options.get(group) for group in ("loss", "optimizer", "protocol")]
-    return json.dumps([model, data, trainer, *others], sort_keys=True)
 
 
 def read_seconds(folders: Iterable[Path]) -> dict[str, list[float]]:

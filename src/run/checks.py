@@ -15,6 +15,7 @@ from src.config.compose import Plain, plain
 from src.errors import UserError
 from src.evaluation.catalogue import check_cutoffs, check_monitor
 from src.models import Fitted, Recommender
+from src.run.energy import check_energy
 from src.run.lookup import find_checkpoint
 from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options, read_options
@@ -35,6 +36,7 @@ def check_options(composed: DictConfig | Plain) -> Options:
     model = _try_model(options)
     _check_judging(options)
     _check_trainer(options)
+    check_energy(options.tracking)
     if isinstance(model, Fitted):
         _refuse_gradient_options(options, model)
     else:

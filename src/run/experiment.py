@@ -18,6 +18,7 @@ from src.evaluation.results_files import write_results
 from src.models import Fitted
 from src.reporting.pictures.curves import draw_curves
 from src.run.assembly import Run, assemble, assemble_refit
+from src.run.energy import measuring
 from src.run.finished import REFIT, forget_parts, write_finished
 from src.run.leading import Leader, leading
 from src.run.lookup import BEST
@@ -61,16 +62,21 @@ def run(
         )
         _write_provenance(folder, tags, made, tracker)
         selection = read_selection(folder) if resuming else None
-        if selection is None:
-            seconds = _fit(made, folder, resuming=resuming)
-        # what follows imports too, which is not safe beside an import that is under way
-        tracker.wait()
-        if selection is None:
-            selection = _select(made, options, folder, seconds)
-        metrics = dict(selection.metrics)
-        if options.protocol.refit:
-            write_selection(folder, selection)
-            made = _refit(options, folder, made, metrics, leader, resuming=resuming)
+        whole = selection is None
+        with measuring(options.tracking) as energy:
+            if selection is None:
+                seconds = _fit(made, folder, resuming=resuming)
+                whole = find_history(made.trainer).seconds_before == 0
+            # what follows imports too, which is not safe beside an import that is under way
+            tracker.wait()
+            if selection is None:
+                selection = _select(made, options, folder, seconds)
+            metrics = dict(selection.metrics)
+            if options.protocol.refit:
+                write_selection(folder, selection)
+                made = _refit(options, folder, made, metrics, leader, resuming=resuming)
+        # what a run took that was cut off, nobody knows
+        metrics |= energy if whole else {}
         if testing:
             metrics |= test(made, folder, folder / BEST)
         write_finished(folder, metrics)

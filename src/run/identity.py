@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from src.config.compose import Plain
 from src.errors import UserError
@@ -13,7 +14,7 @@ from src.run.options import read_options
 
 KEY_LENGTH = 16
 # Options that say how runs are recorded and kept, and change none
-RECORDING = ("tracking", "sweep", "resume", "checkpoint_every")
+RECORDING = ("tracking", "sweep", "resume", "checkpoint_every", "check")
 # and those that decide no more than whether a run may start
 ASIDE = (*RECORDING, "trust")
 # Options of the trainer that share the work out
@@ -51,3 +52,18 @@ def make_key(options: Plain, fingerprint: str | None) -> str:
     """Return the digest of all that decides a run's results: options, data and code."""
     key = {**decisive(options), "fingerprint": fingerprint, **digest_code(options)}
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def name_kind(options: Plain) -> str:
+    """Return what decides how long a run with these options takes, as text to compare.
+
+    Its seed and the number of threads don't count, nor which runs a pre-trained model starts from.
+    """
+    model = dict(options["model"])
+    starts = model.get("pretrained")
+    if isinstance(starts, Mapping):  # models of the user's own may call something else so
+        model["pretrained"] = sorted(name for name, run in starts.items() if run is not None)
+    data = [options["data"].get(option) for option in ("name", "batch_size", "negatives")]
+    trainer = {name: value for name, value in options["trainer"].items() if name != "threads"}
+    others = [options.get(group) for group in ("loss", "optimizer", "protocol")]
+    return json.dumps([model, data, trainer, *others], sort_keys=True)

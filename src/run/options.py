@@ -161,6 +161,7 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
         l2: Annotated[float, Ge(0)],
         gradient_clip: Annotated[float, Gt(0)] | None,
         compiled: bool,
+        check: bool,
     ) -> None: ...
 
     needed = ("seed", "ks", "l2", "gradient_clip")
@@ -168,8 +169,8 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
         if name not in plain:
             raise UserError(f"{name} has to be given")
     own = {key: plain[key] for key in needed}
-    later = {"metrics": plain.get("metrics", []), "compiled": plain.get("compiled", True)}
-    return check(whole, {**own, **later}, "")
+    later = {"metrics": [], "compiled": True, "check": False}
+    return check(whole, {**own, **{key: plain.get(key, later[key]) for key in later}}, "")
 
 
 def _read_data(node: Mapping[str, Any]) -> Data:

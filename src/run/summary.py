@@ -10,6 +10,7 @@ from rich.table import Table
 
 from src.evaluation.catalogue import PARTS, label_of
 from src.reporting.wording import candidates, describe_selection
+from src.run.energy import METRIC as ENERGY
 from src.run.options import Options
 
 SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae")
@@ -63,4 +64,6 @@ def _describe_fit(metrics: Mapping[str, float]) -> str:
         words.append(f"{metrics['fit/examples_per_second']:,.0f} examples/s")
     if "refit/seconds" in metrics:
         words.append(f"and {metrics['refit/seconds']:.1f} s again")
+    if ENERGY in metrics:
+        words.append(f"{metrics[ENERGY]:.3g} Wh")
     return "fitted in " * (metrics["fit/epochs"] == 1) + ", ".join(words)

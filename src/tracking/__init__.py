@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracker", "open_tracker"]
 
+# Options of what is recorded, not of where
+ASIDE = ("name", "energy")
+
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ def open_tracker(
     """
     if options["name"] == "none":
         return Tracker()
-    own = {key: value for key, value in options.items() if key != "name"}
+    own = {key: value for key, value in options.items() if key not in ASIDE}
     if "_target_" in options:
         from src.tracking.lightning_logger import LoggerTracker
 

@@ -44,6 +44,8 @@ class Record:
     """Milliseconds since 1970."""
     experiment: str = ""
     """Its experiment's id."""
+    artifacts: str = ""
+    """Where the store keeps its files, an address."""
 
 
 class Reader:
@@ -110,6 +112,15 @@ class Reader:
         return [
             name for name, key in self._experiment_ids.items() if self._search_runs("", [key], 1)
         ]
+
+    def every(self) -> list[Record]:
+        """Return all runs there are, those of sweeps themselves too, latest first."""
+        return self._search_runs("")
+
+    def delete(self, record: Record) -> None:
+        """Mark the run as deleted, which `mlflow gc` then forgets for good."""
+        with self._raise_user_errors():
+            self._client.delete_run(record.run_id)
 
     def find(self, reference: str) -> Record | None:
         """Return the run whose id begins so, with 8 characters or more; None where there is none.
@@ -250,6 +261,7 @@ def _make_record(run: Any) -> Record:
         tags=dict(run.data.tags),
         started=run.info.start_time,
         experiment=run.info.experiment_id,
+        artifacts=run.info.artifact_uri or "",
     )
 
 

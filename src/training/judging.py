@@ -249,6 +249,7 @@ class Judge(pl.LightningModule):
             found: dict[str, Any] = ranking.summarize(self.ks)
             found |= ranking.summarize_lists(self.ks, vectors)
             found |= ranking.estimate(self.ks)
+            found |= {} if place else ranking.summarize_groups()
             found["seconds"] = ranking.seconds
             tested |= {f"{prefix}/{name}": value for name, value in found.items()}
         return tested

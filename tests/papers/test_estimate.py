@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from src.papers.estimate import Estimate, estimate_missing, name_kind, read_seconds
+from src.papers.estimate import Estimate, estimate_missing, read_seconds
 from src.papers.exhibits import EXHIBITS, name_system
 from src.papers.request import PaperRequest
 from src.papers.sweeps import list_sweeps
+from src.run.identity import name_kind
 from src.sweeping.plan import Job
 from tests.papers.test_sweeps import TINY
 

@@ -16,8 +16,10 @@ from src.reporting.comparison.header import (
     summarize_result,
 )
 from src.reporting.comparison.picture_sections import PictureSections
+from src.reporting.comparison.printed_table import make_printed_table
 from src.reporting.comparison.section import Section
 from src.reporting.comparison.significance_section import make_significance_section
+from src.reporting.comparison.table_formats import write_table
 from src.reporting.comparison.tables import (
     fill_rows,
     list_columns,
@@ -31,11 +33,14 @@ from src.tracking.reading import Reader, Record
 TEMPLATE = "comparison.html.j2"
 
 
-def write_report(reader: Reader, records: Sequence[Record], title: str, page: Path) -> list[Path]:
+def write_report(
+    reader: Reader, records: Sequence[Record], title: str, page: Path, table: Path | None = None
+) -> list[Path]:
     """Write `page`, and PNG and CSV files into a folder of its name; return all of them.
 
     Compares the finished ones of `records`; lists the others with their errors. Shows what there
-    is: runs may lack any file or metric.
+    is: runs may lack any file or metric. `table`: where the table goes as papers have it, if it is
+    asked for.
     """
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +57,8 @@ def write_report(reader: Reader, records: Sequence[Record], title: str, page: Pa
             *PictureSections(reader, comparison, folder).draw_all(),
             make_significance_section(reader, comparison, folder),
         ]
+    if table is not None:
+        files.append(write_table(table, make_printed_table(reader, comparison, title)))
     if unfinished:
         files.append(write_csv(folder / "not-finished.csv", pd.DataFrame(unfinished)))
     files += [file for section in sections for file in section.list_files()]

@@ -19,7 +19,7 @@ from src.tracking.reading import Record
 # What a run owes to the machine, the place of its data or its record; and the seed
 NEVER_COUNT = re.compile(
     r"seed$|tracking\.|sweep\.|hydra\.|data\.(source\.)?(root|path)$|data\.cache$|"
-    r"trainer\.(threads|accelerator|devices|nodes)$|model\._target_$|run_name$"
+    r"trainer\.(threads|accelerator|devices|nodes)$|model\._target_$|run_name$|check$"
 )
 PRETRAINED = "model.pretrained"
 LAYERS = "model.layers"

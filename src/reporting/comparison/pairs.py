@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,12 @@ class Pairs:
 
     def beats(self, a: str, b: str) -> bool:
         """Tell whether a is above b by both tests."""
+        return bool(self.find_pair(a, b)["difference"] > 0 and self.differ(a, b))
+
+    def differ(self, a: str, b: str) -> bool:
+        """Tell whether both tests tell a and b apart."""
         row = self.find_pair(a, b)
-        return bool(row["difference"] > 0 and all(row[f"{test}_p_holm"] < LEVEL for test in TESTS))
+        return all(row[f"{test}_p_holm"] < LEVEL for test in TESTS)
 
     def draw(self, file: Path, names: Sequence[str], label: str) -> float:
         """Write the matrix of these configurations in this order; return its width in inches."""
@@ -84,6 +89,8 @@ class Pairs:
         return sum((self.table[f"{test}_p_holm"] < LEVEL).astype(int) for test in TESTS)  # type: ignore[return-value]
 
 
+# the page and the printed table of one comparison show the same tests
+@lru_cache(maxsize=4)
 def compare_pairs(reader: Reader, comparison: Comparison, metric: str) -> Pairs | None:
     """Test any two configurations whose runs kept `metric` by user; None for fewer than two.
 

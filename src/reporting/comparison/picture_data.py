@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from src.evaluation.catalogue import CUTOFF, GROUPED
 from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.configuration_names import CHOICES, parse_number
 from src.reporting.comparison.configurations import Configuration
@@ -55,6 +56,25 @@ def compute_cutoffs(reader: Reader, chosen: Sequence[Configuration]) -> pd.DataF
             for k in CUTOFFS
         ]
     return pd.DataFrame(found, columns=["configuration", "seed", "k", "hr", "ndcg"])
+
+
+def tabulate_groups(chosen: Sequence[Configuration], groups: Sequence[str]) -> pd.DataFrame:
+    """Return what test came to by group: configuration, seed, group, hr, ndcg.
+
+    Groups are in the given order. The table is empty where no run has them.
+    """
+    columns = ["configuration", "seed", "group", *GROUPED]
+    found = [
+        {
+            **_identify_run(one, run),
+            "group": group,
+            **{name: run.metrics.get(f"test/{group}/{name}@{CUTOFF}") for name in GROUPED},
+        }
+        for one in chosen
+        for run in one.runs
+        for group in groups
+    ]
+    return pd.DataFrame(found, columns=columns).dropna()
 
 
 def tabulate_option(comparison: Comparison, option: str) -> pd.DataFrame:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from src.evaluation.catalogue import CUTOFF, ITEM_GROUPS, USER_GROUPS
 from src.reporting.comparison import picture_data
 from src.reporting.comparison.comparison import Comparison, choose_best_of_each
 from src.reporting.comparison.configuration_names import shorten_options
 from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS
 from src.reporting.comparison.section import Picture, Section
 from src.reporting.comparison.tables import write_csv
-from src.reporting.pictures.lines import Style, choose_styles, draw_cutoffs, draw_epochs
+from src.reporting.pictures.lines import (
+    Style,
+    choose_styles,
+    draw_cutoffs,
+    draw_epochs,
+    draw_groups,
+)
 from src.reporting.pictures.points import TradePoint, draw_option, draw_tradeoff, find_front
 from src.reporting.wording import decimal, seconds
 from src.tracking.reading import Reader
@@ -39,6 +46,7 @@ class PictureSections:
             self.draw_epochs(),
             self.draw_options(),
             self.draw_cutoffs(),
+            self.draw_groups(),
             self.draw_tradeoff(),
         ]
         return [section for section in drawn if section.text or section.pictures]
@@ -106,6 +114,26 @@ class PictureSections:
         section.files = [write_csv(self.folder / "cutoffs.csv", table)]
         return section
 
+    def draw_groups(self) -> Section:
+        """Draw NDCG, and on request HR, by the activity of users and by the popularity of items."""
+        section = Section("groups", "By group")
+        table = picture_data.tabulate_groups(self.lines, [*USER_GROUPS, *ITEM_GROUPS])
+        if not len(table):
+            return section
+        section.text = [
+            "On test: quarters of the users by how many interactions they have in training, and "
+            "the items that were to be found by popularity. The head are the most popular items "
+            "with the first third of all interactions in training, the tail those with the last; "
+            "new ones have none there. "
+            f"{self._say_which_lines()}{self._explain_bands()}"
+        ]
+        section.pictures = self._draw_groups(table, "ndcg")
+        other = Section("groups-hr", f"The same for HR@{CUTOFF}")
+        other.pictures = self._draw_groups(table, "hr")
+        section.closed = [other]
+        section.files = [write_csv(self.folder / "groups.csv", table)]
+        return section
+
     def draw_tradeoff(self) -> Section:
         """Draw quality against training time, where at least two configurations have both."""
         section = Section("time", "Quality against training time")
@@ -153,6 +181,23 @@ class PictureSections:
         )
         alt = f"Training loss by epoch. Lowest: {name}, {decimal(loss)} in epoch {epoch}."
         return Picture(file, alt, "training loss")
+
+    def _draw_groups(self, table: pd.DataFrame, column: str) -> list[Picture]:
+        """Draw a metric by groups of users, and by groups of items."""
+        name, pictures = f"{column.upper()}@{CUTOFF}", []
+        kinds = {"users": ("activity of users", USER_GROUPS), "items": ("popularity", ITEM_GROUPS)}
+        for kind, (title, groups) in kinds.items():
+            part = table[table["group"].isin(groups)]
+            file = self.folder / f"groups-{kind}-{column}.png"
+            draw_groups(file, part, column, f"test {name}", groups, self._choose_looks(part))
+            means = part.groupby(["group", "configuration"])[column].mean()
+            tops = [
+                f"{groups[one]}: {means[one].idxmax()} leads with {decimal(means[one].max())}"
+                for one in groups
+                if one in means
+            ]
+            pictures.append(Picture(file, f"{name} by {title}. {'; '.join(tops)}.", f"by {title}"))
+        return pictures
 
     def _draw_option(self, section: Section, table: pd.DataFrame, option: str, short: str) -> None:
         """Add the picture of quality by the values of one option."""

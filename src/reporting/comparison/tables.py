@@ -13,6 +13,9 @@ from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.configurations import Configuration
 from src.reporting.wording import seconds, whole, with_sd
 
+# What is written with three digits
+SHORT = ("fit/seconds", "fit/energy_wh")
+
 
 @dataclass(frozen=True)
 class TableColumn:
@@ -34,7 +37,7 @@ class TableColumn:
         """Return a value as the page has it."""
         if self.spread:
             return with_sd(value, sd)
-        return seconds(value) if self.name == "fit/seconds" else whole(value)
+        return seconds(value) if self.name in SHORT else whole(value)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def list_columns(comparison: Comparison) -> list[TableColumn]:
         *(_make_column(comparison, name) for name in dict.fromkeys(names)),
         TableColumn("fit/best_epoch", "best epoch"),
         TableColumn("fit/seconds", "training, s", better=-1),
+        TableColumn("fit/energy_wh", "energy, Wh", better=-1),
         TableColumn("fit/parameters", "parameters", better=-1),
     ]
     found = comparison.configurations

@@ -98,6 +98,33 @@ def draw_cutoffs(
     save_figure(figure, file, PAGE_DPI)
 
 
+def draw_groups(
+    file: Path,
+    table: pd.DataFrame,
+    column: str,
+    label: str,
+    groups: Mapping[str, str],
+    looks: Mapping[str, Style],
+) -> None:
+    """Write lines over groups in the order given: the mean over seeds, with a band.
+
+    `groups`: what each is called; those that the table has not are left out.
+    """
+    figure, axes = _make_figure(looks)
+    there = [group for group in groups if group in set(table["group"])]
+    for name, part in table.groupby("configuration", sort=False):
+        style = looks[str(name)]
+        by_seed = part.pivot(index="group", columns="seed", values=column).reindex(there)
+        by_seed.index = pd.RangeIndex(len(there))
+        _draw_line(axes, by_seed, style)
+        axes.plot(by_seed.index, by_seed.mean(axis=1), "o", ms=4, color=style.color)
+    axes.set_xticks(range(len(there)), [groups[group] for group in there])
+    axes.set(ylabel=label)
+    axes.margins(x=0.06)
+    _add_legend(figure, looks)
+    save_figure(figure, file, PAGE_DPI)
+
+
 def count_legend_columns(names: Sequence[str]) -> int:
     """Return 2 where two of the longest names fit beside each other, else 1."""
     return 2 if len(names) > 1 and max(map(len, names)) <= HALF_A_LINE else 1

@@ -118,6 +118,28 @@ def test_in_a_browser(width: int, opened: Callable[[Path, int], Page], tmp_path:
     assert page.locator("th[aria-sort=ascending]").inner_text().startswith("HR@10")
 
 
+def test_groups(tmp_path: Path) -> None:
+    groups = ("users-q1", "users-q4", "items-head", "items-tail")
+    runs = [
+        record(
+            judged(0.4, 0.3, **{f"test/{g}/{m}@10": 0.1 for g in groups for m in ("hr", "ndcg")}),
+            model__name=model,
+        )
+        for model in ("gmf", "ease")
+    ]
+    page, *files = write_report(Shelf({}), runs, "Groups", tmp_path / "page.html")
+    assert {file.name for file in files if file.name.startswith("groups")} == {
+        "groups.csv",
+        "groups-users-ndcg.png",
+        "groups-items-ndcg.png",
+        "groups-users-hr.png",
+        "groups-items-hr.png",
+    }
+    html = page.read_text()
+    assert "NDCG@10 by popularity. head: ease leads with .1000; tail: ease leads" in html
+    assert "The same for HR@10" in html
+
+
 def test_what_is_written(tmp_path: Path) -> None:
     runs = grid()
     page, *files = write_report(shelf(runs), runs, "A <sweep>", tmp_path / "page.html")

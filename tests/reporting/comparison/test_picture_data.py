@@ -95,3 +95,18 @@ def test_only_what_can_be_compared_is_tested() -> None:
     assert (one["low"], one["high"]) == (-other_way["high"], -other_way["low"])
     with pytest.raises(KeyError):
         pairs.find_pair("gmf", "ease")
+
+
+def test_groups() -> None:
+    metrics = {
+        "test/users-q1/hr@10": 0.5,
+        "test/users-q1/ndcg@10": 0.3,
+        "test/items-tail/hr@10": 0.2,
+        "test/items-tail/ndcg@10": 0.1,
+    }
+    runs = [record(metrics, seed=0), record(judged(0.4, 0.3), model__name="mf")]
+    table = picture_data.tabulate_groups(group_runs(runs), ["items-tail", "users-q1"])
+    assert table.to_numpy().tolist() == [
+        ["gmf", "0", "items-tail", 0.2, 0.1],
+        ["gmf", "0", "users-q1", 0.5, 0.3],
+    ]

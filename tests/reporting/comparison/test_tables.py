@@ -109,3 +109,11 @@ def test_the_foremost_are_the_best_of_each_model_first() -> None:
 def test_nothing() -> None:
     found = comparison()
     assert (found.configurations, found.chosen, list_columns(found)) == ([], None, [])
+
+
+def test_energy_has_a_column_where_it_was_measured() -> None:
+    metrics = judged(0.4, 0.3, **{"fit/energy_wh": 0.0123456})
+    columns = list_columns(comparison(record(metrics)))
+    (energy,) = [column for column in columns if column.name == "fit/energy_wh"]
+    assert (energy.title, energy.write(0.0123456, None)) == ("energy, Wh", "0.0123")
+    assert "energy, Wh" not in [c.title for c in list_columns(comparison(record(judged(0.4, 0.3))))]

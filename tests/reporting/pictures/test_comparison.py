@@ -10,7 +10,12 @@ import pytest
 
 from src.reporting.palette import model_colors
 from src.reporting.pictures.difference_matrix import draw_differences
-from src.reporting.pictures.lines import choose_styles, draw_cutoffs, draw_epochs
+from src.reporting.pictures.lines import (
+    choose_styles,
+    draw_cutoffs,
+    draw_epochs,
+    draw_groups,
+)
 from src.reporting.pictures.points import TradePoint, draw_option, draw_tradeoff, find_front
 from tests.reporting.pictures.files import png_size, svg_texts
 
@@ -107,3 +112,20 @@ def test_the_matrix_is_antisymmetric_and_says_it_in_numbers(tmp_path: Path) -> N
     zeros = np.zeros((6, 6))
     draw_differences(tmp_path / "m.svg", wide, zeros, zeros.astype(int), "row − column")
     assert "row − column" in svg_texts(tmp_path / "m.svg")
+
+
+def test_groups_stand_in_their_order(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        [
+            (name, seed, group, 0.1 * place)
+            for name, seed in (("gmf 8", "0"), ("gmf 8", "1"), ("ease", "0"))
+            for place, group in enumerate(("tail", "head"))
+        ],
+        columns=["configuration", "seed", "group", "ndcg"],
+    )
+    groups = {"head": "the head", "mid": "the middle", "tail": "the tail"}
+    file = tmp_path / "groups.svg"
+    draw_groups(file, table, "ndcg", "test NDCG@10", groups, LOOKS)
+    texts = svg_texts(file)
+    assert {"test NDCG@10", "gmf 8", "ease"} < set(texts)
+    assert texts.index("the head") + 1 == texts.index("the tail")
