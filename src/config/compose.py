@@ -1,13 +1,14 @@
 """Compose configurations from the words of a command line, in the commands and outside of them.
 
-Importing this file provides the resolvers ${outputs:}, ${choices:} and ${pid:}, also in the
-processes that a parallel launcher starts. Hydra's internals are used here, in src/cli.py and in
-hydra_plugins, and nowhere else.
+Importing this file provides the resolvers ${outputs:}, ${choices:}, ${pid:} and ${stem:FILE}, also
+in the processes that a parallel launcher starts. Hydra's internals are used here, in src/cli.py and
+in hydra_plugins, and nowhere else.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -32,6 +33,9 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.paths import CONF, OUTPUTS
 from src.config.quoting import assign
 from src.errors import UserError, did_you_mean, shorten
+
+# What no name of a folder has
+UNNAMED = re.compile(r"[^\w+-]+")
 
 Plain = dict[str, Any]
 """A composed configuration, resolved, as plain containers."""
@@ -295,6 +299,13 @@ def _choices() -> str:
     return "\n".join(lines)
 
 
+def _stem(path: str | None) -> str:
+    """Return a file's name without its endings, as a run's data can be called: for data=file."""
+    file = Path(str(path or "")).name
+    return UNNAMED.sub("-", file[:1] + file[1:].partition(".")[0]).strip("-.") or "file"
+
+
+OmegaConf.register_new_resolver("stem", _stem, replace=True)
 OmegaConf.register_new_resolver("choices", _choices, replace=True)
 OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
 OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
