@@ -85,7 +85,8 @@ def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker:
 
     Raises UserError for a run that goes on, but with other data.
     """
-    known = {**tags, "data_fingerprint": made.data.prepared.fingerprint}
+    prepared = made.data.prepared
+    known = {**tags, "data_fingerprint": prepared.fingerprint, "split": prepared.how}
     check_data(folder, known["data_fingerprint"])
     own = describe_metrics(made.module.metrics)
     if own:

@@ -45,6 +45,8 @@ class ReleasedNCF:
     `<root>/ncf-pinterest/`, and the missing ones are downloaded to there.
     """
 
+    given_parts = ("test",)
+
     def __init__(
         self, name: Literal["ml-1m", "pinterest-20"], root: str, path: str | None = None
     ) -> None:

@@ -19,7 +19,10 @@ class ReleasedSplit:
 
 
 class Source(Protocol):
-    """A place that interactions are read from."""
+    """A place that interactions are read from.
+
+    One that brings parts of its own names them in an attribute `given_parts`: "val", "test".
+    """
 
     def fingerprint(self) -> str:
         """Return a hex digest of the source's content and of the options for reading it.
