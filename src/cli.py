@@ -31,6 +31,7 @@ from omegaconf.errors import (
 )
 
 from src.config.compose import (
+    choices_with,
     compose,
     find_wrong_choice,
     group_choices,
@@ -65,6 +66,9 @@ TEXTS = {
     "model.pretrained.mlp",
     "data.name",
     "data.path",
+    "data.train",
+    "data.test",
+    "data.candidates_file",
     "data.root",
     "data.cache",
     "tracking.experiment",
@@ -287,6 +291,9 @@ def _unknown_option(error: ConfigCompositionException, config_name: str) -> str:
     if key and not (
         isinstance(cause, OmegaConfBaseException) and "not in struct" not in str(cause)
     ):
+        elsewhere = choices_with(key[1])
+        if elsewhere:
+            return f"no option {key[1]} here: {elsewhere}"
         return f"no option {key[1]}{did_you_mean(key[1], _known_options(config_name))}"
     return f"{message} {cause or ''}"
 

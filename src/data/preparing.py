@@ -161,6 +161,8 @@ def _split_source(data: Interactions | ReleasedSplit, options: PreparationOption
                 "use data.split=leave-one-out, or the raw data set"
             )
         refuse_filters(options.threshold, options.k_core)
+        if options.validation and data.validation is not None:
+            return Split(data.train, data.validation, data.test)
         if options.validation:
             return hold_out_validation(data.train, data.test, options.split_seed)
         return Split(data.train, data.train.take(np.zeros(len(data.train), bool)), data.test)
@@ -186,8 +188,8 @@ def _choose_candidates(
     if options.candidates == "released":
         if released is None:
             raise UserError(
-                "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates; "
-                "use a number, or all"
+                "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates, "
+                "and data=parts with data.candidates_file; use a number, or all"
             )
         drawn = draw_candidates(split, ["val"], released.shape[1], options.split_seed)
         return {**drawn, "test": released}

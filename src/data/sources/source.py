@@ -10,12 +10,14 @@ from src.data.interactions import IntArray, Interactions
 
 @dataclass(frozen=True)
 class ReleasedSplit:
-    """A split that somebody published, with its negatives; both parts share one id space."""
+    """A split that somebody made, published or the user's own; its parts share one id space."""
 
     train: Interactions
     test: Interactions
-    negatives: IntArray
-    """int32 [len(test), C]: the released candidates of each test row, in the order of `test`."""
+    negatives: IntArray | None
+    """int32 [len(test), C]: the candidates of each test row, in the order of `test`, if any."""
+    validation: Interactions | None = None
+    """None where it is to be taken from training."""
 
 
 class Source(Protocol):
