@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 # Options of all commands whose values are texts, also where they look like numbers
 TEXTS = {
     "run",
+    "lists",
     "resume",
     "name",
     "sweep",

@@ -59,7 +59,7 @@ def run(
         made = assemble(
             options, folder, logger=tracker.logger, callbacks=keeping, processes=processes
         )
-        _write_provenance(folder, tags, made, tracker)
+        write_provenance(folder, tags, made, tracker)
         selection = read_selection(folder) if resuming else None
         if selection is None:
             seconds = _fit(made, folder, resuming=resuming)
@@ -80,7 +80,7 @@ def run(
     return metrics[options.protocol.monitor]
 
 
-def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
+def write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
     """Keep what the run comes from, the data's fingerprint included, in its folder and record.
 
     Raises UserError for a run that goes on, but with other data.
