@@ -103,3 +103,20 @@ def test_candidates_are_drawn_where_none_are_given() -> None:
 def test_options_of_another_choice_are_pointed_out(call: Call) -> None:
     said = call("data.train=x.csv", *QUICK)
     assert said.err == "error: no option data.train here: add data=parts\n"
+
+
+def test_a_split_in_the_form_of_lightgcn(call: Call, tmp_path: Path) -> None:
+    lines = {
+        "train": [(5 * u + n) % 30 for u in range(12) for n in range(6)],
+        "test": [(5 * u + 6 + n) % 30 for u in range(12) for n in range(2)],
+    }
+    for name, items in lines.items():
+        rows = [[u, *items[u * len(items) // 12 : (u + 1) * len(items) // 12]] for u in range(12)]
+        text = "\n".join(" ".join(map(str, row)) for row in rows)
+        (tmp_path / f"{name}.txt").write_text(text)
+    quick = [word for word in QUICK if word != "data.candidates=10"]
+    run = call("data=gowalla", f"data.path={tmp_path}", *quick)
+    assert run.status == 0, run.err
+    assert "12 users, 30 items: 60 training, 12 validation and 24 test interactions" in run.out
+    assert "; split as given, validation at random, no times\n" in run.out
+    assert "ranked among the whole catalogue" in run.out

@@ -74,7 +74,7 @@ class OutsideLists:
         users, items, scores = users[known], items[known], scores[known]
         if len(encode_distinct_pairs(users, items, prepared.n_items)) < len(users):
             raise UserError(f"{self.file}: some user has the same item twice")
-        self._tell(order, len(known), known, users, prepared)
+        self._tell(order, len(known), users, items, prepared)
         model = ListedScores(prepared.n_users, prepared.n_items)
         model.hold(users, items, scores)
         return model
@@ -90,19 +90,19 @@ class OutsideLists:
             )
 
     def _tell(
-        self,
-        order: str,
-        n_rows: int,
-        known: NDArray[np.bool_],
-        users: NDArray[Any],
-        prepared: Prepared,
+        self, order: str, n_rows: int, users: NDArray[Any], items: NDArray[Any], prepared: Prepared
     ) -> None:
-        tested = np.unique(prepared.split.test.users)
-        lacking = len(np.setdiff1d(tested, users))
+        """Log what the lists have of the data: few of the targets may mean another split."""
+        test = prepared.split.test
+        tested = np.unique(test.users)
+        listed = encode_distinct_pairs(users, items, prepared.n_items)
+        targets = test.users.astype(np.int64) * prepared.n_items + test.items
         log.info(
             "%s: %d rows in order of %s; %d of users or items that the data don't have were "
-            "dropped; %d of %d tested users have no list",
-            *(self.file.name, n_rows, order, n_rows - int(known.sum()), lacking, len(tested)),
+            "dropped; %d of %d tested users have a list, and %d of %d test items are in it",
+            *(self.file.name, n_rows, order, n_rows - len(users)),
+            *(int(np.isin(tested, users).sum()), len(tested)),
+            *(int(np.isin(targets, listed).sum()), len(targets)),
         )
 
 

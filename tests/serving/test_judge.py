@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.api import InteractionDataModule, MovieLens
 from src.tracking.reading import Reader
 from tests.commands import ONE_THREAD, SMALL_DATA, TINY
 
@@ -96,12 +97,10 @@ def test_lists_of_implicit(call: Call, shared_data: Path, tmp_path: Path) -> Non
     implicit = pytest.importorskip("implicit")
     from scipy.sparse import csr_matrix
 
-    rows = pd.read_csv(
-        shared_data / "ml-100k" / "u.data", sep="\t", names=["user", "item", "rating", "time"]
-    )
-    place = rows.groupby("user")["time"].rank(ascending=False, method="first")
-    train = rows[place > 2]
-    users, items = train["user"].to_numpy(), train["item"].to_numpy()
+    cache = tmp_path / "outputs" / "prepared"
+    source = MovieLens("ml-100k", root=str(shared_data))
+    train = InteractionDataModule(source, name="ml-100k", cache=cache).prepared.split.train
+    users, items = train.user_ids[train.users], train.item_ids[train.items]
     matrix = csr_matrix((np.ones(len(train)), (users, items)))
     model = implicit.nearest_neighbours.CosineRecommender(K=100)
     model.fit(matrix, show_progress=False)

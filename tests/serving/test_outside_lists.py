@@ -82,11 +82,11 @@ def test_rows_of_strangers_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        model = read(tmp_path, "user,item,score\nann,10,3\nann,99,9\nzoe,10,1\n")
-    assert scores(model)[0] == [0.0, LOWEST, LOWEST, LOWEST]
+        model = read(tmp_path, "user,item,score\nann,30,3\nann,99,9\nzoe,10,1\n")
+    assert scores(model)[0] == [LOWEST, LOWEST, 0.0, LOWEST]
     assert caplog.messages[-1] == (
         "lists.csv: 3 rows in order of score; 2 of users or items that the data don't have were "
-        "dropped; 1 of 2 tested users have no list"
+        "dropped; 1 of 2 tested users have a list, and 1 of 2 test items are in it"
     )
 
 

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from src.config.compose import compose
 from src.data.sources.file import TableFile
+from src.data.sources.gowalla import Gowalla
 from src.data.sources.movielens import RELEASES, MovieLens
 from src.data.sources.released import FOLDERS, ReleasedNCF
 
@@ -20,7 +21,7 @@ def source(choice: str, path: str | None) -> Any:
         {"data": {"root": "outputs/data", "path": path}},
         {"data": OmegaConf.load(CONF / f"{choice}.yaml")},
     ).data
-    assert data.name == (choice if path is None else Path(path).stem)
+    assert data.name == (Path(path).stem if path else choice)
     return instantiate(data.source)
 
 
@@ -37,6 +38,12 @@ def test_released(name: str, folder: str) -> None:
     assert isinstance(made, ReleasedNCF)
     assert (made.name, str(made.folder)) == (name, f"outputs/data/{folder}")
     assert OmegaConf.load(CONF / f"{folder}.yaml").candidates == "released"
+
+
+def test_gowalla() -> None:
+    made = source("gowalla", None)
+    assert isinstance(made, Gowalla)
+    assert str(made.folder) == "outputs/data/gowalla"
 
 
 def test_file() -> None:
