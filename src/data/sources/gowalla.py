@@ -87,11 +87,11 @@ def _read_lines(path: Path) -> IntArray:
     for number, line in enumerate(lines, 1):
         try:
             user, *items = map(int, line.split()) if line.strip() else (0,)
-            row = np.array(items, np.int64)
+            row = np.array([[user, item] for item in items], np.int64).reshape(-1, 2)
         except (ValueError, OverflowError) as error:
             shown = shorten(line[:40].decode(errors="backslashreplace"))
             raise UserError(f"{path}, line {number}: not a user and items: {shown!r}") from error
-        pairs.append(np.column_stack([np.full(len(row), user, np.int64), row]))
+        pairs.append(row)
     found = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
     if not len(found):
         raise UserError(f"{path} has no interactions")
