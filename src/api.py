@@ -16,6 +16,7 @@ from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.data.sources.file import TableFile
 from src.data.sources.movielens import MovieLens
+from src.data.sources.parts import PartFiles
 from src.data.sources.released import ReleasedNCF
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.sources.synthetic import Synthetic
@@ -116,6 +117,7 @@ __all__ = [
     "Metric",
     "MovieLens",
     "NeuMF",
+    "PartFiles",
     "PureSVD",
     "RP3beta",
     "Random",

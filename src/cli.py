@@ -32,6 +32,7 @@ from omegaconf.errors import (
 )
 
 from src.config.compose import (
+    choices_with,
     compose,
     find_wrong_choice,
     group_choices,
@@ -57,6 +58,7 @@ log = logging.getLogger(__name__)
 # Options of all commands whose values are texts, also where they look like numbers
 TEXTS = {
     "run",
+    "lists",
     "resume",
     "name",
     "sweep",
@@ -66,6 +68,9 @@ TEXTS = {
     "model.pretrained.mlp",
     "data.name",
     "data.path",
+    "data.train",
+    "data.test",
+    "data.candidates_file",
     "data.root",
     "data.cache",
     "tracking.experiment",
@@ -291,6 +296,9 @@ def _unknown_option(error: ConfigCompositionException, config_name: str) -> str:
     if key and not (
         isinstance(cause, OmegaConfBaseException) and "not in struct" not in str(cause)
     ):
+        elsewhere = choices_with(key[1])
+        if elsewhere:
+            return f"no option {key[1]} here: {elsewhere}"
         return f"no option {key[1]}{did_you_mean(key[1], _known_options(config_name))}"
     return f"{message} {cause or ''}"
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "recommend",
     "export",
     "serve",
+    "judge",
     "tune",
     "report",
     "runs",
@@ -148,7 +149,7 @@ VERBS = set(
     Drop End Estimate Exchange Execute Explain Fill Find Fit Flatten Flush
     Follow Format Fuse Generate Give
     Go
-    Group Hold Import Index Interrupt Invert Join Keep Label Learn Leave Let List Load Locate
+    Group Hold Import Index Interrupt Invert Join Judge Keep Label Learn Leave Let List Load Locate
     Log Look Make Map Mark Measure Merge Move Multiply Name Note Number Observe Open Order Parse
     Pick Place Predict Prepare Print Put Raise Rank Read Record Reduce Refuse Remove Rename
     Render Renumber Replace Resolve Restore Return Run Save Say Score Select Send Serve Set

@@ -203,7 +203,8 @@ GOOD = "user,item,rating\n" + "".join(
         (
             GOOD,
             "data.source.item_column=film",
-            "{file} has no column 'film', only 'item', 'rating', 'user'",
+            "{file} has no column 'film', only 'item', 'rating', 'user': see "
+            "data.source.item_column",
         ),
         (
             GOOD.replace("u2,i4,5", "u2,i4,good"),
@@ -229,9 +230,18 @@ def test_own_files(
     assert list((tmp_path / "outputs").glob("prepared/*/")) == []
 
 
+@pytest.mark.parametrize("data", ["ml-1m", "ncf-ml-1m"])
+def test_own_file_without_data_file(data: str, mistake: Mistake, tmp_path: Path) -> None:
+    file = tmp_path / "plays.parquet"
+    pd.read_csv(io.StringIO(GOOD)).to_parquet(file)
+    line = mistake(f"data={data}", f"data.path={file}", *UNTRACKED)
+    assert line.startswith(f"data.path={file}: no ")
+    assert line.endswith("; for a table of your own add data=file")
+
+
 def test_own_file_not_named(mistake: Mistake) -> None:
     line = mistake("data=file", *UNTRACKED)
-    assert line == "data=file needs data.path=<your .csv, .tsv or .parquet file>"
+    assert line == "data=file needs data.path=<your .csv, .tsv, .parquet or .json file>"
 
 
 def test_a_corrupt_archive(mistake: Mistake, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_table_of_one_s_own(call: Call, table: Path) -> None:
     out = table.parent / "new" / "graph.svg"
     assert picture(call("graph", *own, f"out={out}", command="plot")) == out
     texts = svg_texts(out)
-    assert "file: 5 users and 5 items with 20 interactions" in " ".join(texts)
+    assert "plays: 5 users and 5 items with 20 interactions" in " ".join(texts)
     assert {"u0", "u4", "i0", "i4", "rating"} <= set(texts)
     picture(call("data", *own, f"out={out}", command="plot"))
     assert "2024-03-02 to 2024-03-24" in svg_texts(out)
@@ -67,7 +67,8 @@ def test_matrices_are_drawn_and_printed(call: Call, table: Path) -> None:
     finished = call("matrices", *own, command="plot")
     assert {"adjacency", "normalized Laplacian", "u0", "i4"} <= set(svg_texts(picture(finished)))
     printed = finished.out
-    assert printed.startswith("file: 5 users and 5 items with 20 interactions\n\nadjacency\n")
+    assert printed.startswith("plays.csv: user from user, item from item, rating from stars (for ")
+    assert "\nplays: 5 users and 5 items with 20 interactions\n\nadjacency\n" in printed
     # every two users have three of their four items in common
     assert "user projection\n   u0 u1 u2 u3 u4\nu0  0  3  3  3  3\n" in printed
     whole = call("matrices", *own, "users=3", "items=2", command="plot")

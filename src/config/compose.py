@@ -1,13 +1,14 @@
 """Compose configurations from the words of a command line, in the commands and outside of them.
 
-Importing this file provides the resolvers ${outputs:}, ${choices:} and ${pid:}, also in the
-processes that a parallel launcher starts. Hydra's internals are used here, in src/cli.py and in
-hydra_plugins, and nowhere else.
+Importing this file provides the resolvers ${outputs:}, ${choices:}, ${pid:} and, for conf/data,
+${stem:}, ${folder:} and ${candidates:}, also in the processes that a parallel launcher starts.
+Hydra's internals are used here, in src/cli.py and in hydra_plugins, and nowhere else.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -32,6 +33,11 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.paths import CONF, OUTPUTS
 from src.config.quoting import assign
 from src.errors import UserError, did_you_mean, shorten
+
+# What no name of a folder has
+UNNAMED = re.compile(r"[^\w+-]+")
+# Letters, also of those that take several bytes
+LONGEST_NAME = 48
 
 Plain = dict[str, Any]
 """A composed configuration, resolved, as plain containers."""
@@ -235,6 +241,21 @@ def group_choices() -> dict[str, list[str]]:
         return {group: list(loader.get_group_options(group)) for group in loader.list_groups("")}
 
 
+def choices_with(option: str) -> str:
+    """Return the choices that have an option like "data.train", for a message; "" where none has.
+
+    Those of the project's own folder.
+    """
+    group, _, key = option.partition(".")
+    files = sorted((CONF / group).glob("*.yaml")) if group in group_choices() else []
+    having = [
+        f"{group}={file.stem}"
+        for file in files
+        if key in _names(OmegaConf.to_container(OmegaConf.load(file)), "")
+    ]
+    return f"add {having[0]}" if len(having) == 1 else ""
+
+
 def is_group(name: str) -> bool:
     """Tell whether the name is a group's, of the project or of the user's own folders."""
     parent, _, last = name.rpartition("/")
@@ -310,6 +331,28 @@ def _choices() -> str:
     return "\n".join(lines)
 
 
+def _stem(path: object) -> str:
+    """Name data after their file, without its endings: ${stem:FILE}."""
+    file = Path(str(path or "")).name
+    return _make_name(file[:1] + file[1:].partition(".")[0], "file")
+
+
+def _folder(path: object) -> str:
+    """Name data after the folder that their file is in: ${folder:FILE}."""
+    return _make_name(Path(str(path or "")).parent.name, "parts")
+
+
+def _make_name(words: str, default: str) -> str:
+    return UNNAMED.sub("-", words)[:LONGEST_NAME].strip("-.") or default
+
+
+def _candidates(file: object) -> str | int:
+    """Return what data.candidates is by default where a file of them may be given."""
+    return "released" if file is not None else 99
+
+
+for _name, _resolver in (("stem", _stem), ("folder", _folder), ("candidates", _candidates)):
+    OmegaConf.register_new_resolver(_name, _resolver, replace=True)
 OmegaConf.register_new_resolver("choices", _choices, replace=True)
 OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
 OmegaConf.register_new_resolver("pid", os.getpid, replace=True)

@@ -24,7 +24,7 @@ def filter_interactions(data: Interactions, threshold: float | None, k_core: int
         if data.ratings is None:
             raise UserError(f"data.threshold={threshold} needs ratings, and this data has none")
         data = data.take(data.ratings >= threshold)
-    data = _keep_latest_of_pairs(data)
+    data = keep_latest_of_pairs(data)
     if k_core > 1:
         data = data.take(_find_k_core(data, k_core))
     if not len(data):
@@ -40,7 +40,7 @@ def refuse_filters(threshold: float | None, k_core: int) -> None:
         raise UserError("data.threshold and data.k_core can't change a released split")
 
 
-def _keep_latest_of_pairs(data: Interactions) -> Interactions:
+def keep_latest_of_pairs(data: Interactions) -> Interactions:
     """Keep the latest row of each user-item pair, and the one later in the file among equals."""
     if len(encode_distinct_pairs(data.users, data.items, data.n_items)) == len(data):
         return data

@@ -24,6 +24,8 @@ class Prepared:
     """int32 [n, C] for each part, in the order of its rows; None to rank the whole catalogue."""
     fingerprint: str
     """Hex digest of the source's content and of every option that shaped the arrays."""
+    how: str = ""
+    """How the parts came about, for people: "split by time"."""
 
     def part(self, part: Part) -> Interactions:
         """Return the interactions of validation or of test."""

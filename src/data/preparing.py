@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from src.data.seal import DamageError
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
     Split,
+    describe_split,
     hold_out_validation,
     leave_one_out,
     split_by_global_time,
@@ -52,6 +53,8 @@ def prepare(name: str, source: Source, options: PreparationOptions, cache: Path)
         prepared = load(folder, fingerprint)
     except DamageError:
         prepared = _prepare_alone(name, source, options, folder, fingerprint)
+    given = getattr(source, "given_parts", ())
+    prepared = replace(prepared, how=describe_split(prepared.split, options.split, given))
     _log_sizes(prepared)
     return prepared
 
@@ -139,13 +142,14 @@ def _log_sizes(prepared: Prepared) -> None:
     tested = int((np.bincount(split.test.users) > 0).sum())
     log.info(
         "%d users, %d items: %d training, %d validation and %d test interactions; "
-        "%d users are in training only",
+        "%d users are in training only; %s",
         prepared.n_users,
         prepared.n_items,
         len(split.train),
         len(split.validation),
         len(split.test),
         prepared.n_users - tested,
+        prepared.how,
     )
 
 
@@ -157,6 +161,8 @@ def _split_source(data: Interactions | ReleasedSplit, options: PreparationOption
                 "use data.split=leave-one-out, or the raw data set"
             )
         refuse_filters(options.threshold, options.k_core)
+        if options.validation and data.validation is not None:
+            return Split(data.train, data.validation, data.test)
         if options.validation:
             return hold_out_validation(data.train, data.test, options.split_seed)
         return Split(data.train, data.train.take(np.zeros(len(data.train), bool)), data.test)
@@ -182,8 +188,8 @@ def _choose_candidates(
     if options.candidates == "released":
         if released is None:
             raise UserError(
-                "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates; "
-                "use a number, or all"
+                "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates, "
+                "and data=parts with data.candidates_file; use a number, or all"
             )
         drawn = draw_candidates(split, ["val"], released.shape[1], options.split_seed)
         return {**drawn, "test": released}

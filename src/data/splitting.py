@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,19 @@ def split_by_global_time(data: Interactions, test_ratio: float, validation_ratio
     late &= ~dropped
     test = late & (data.timestamps > validation_end)
     return Split(data.take(in_train), data.take(late & ~test), data.take(test))
+
+
+def describe_split(split: Split, way: str, given: Collection[str]) -> str:
+    """Describe how the parts came about, for people: "split by time".
+
+    `way`: data.split; `given`: the parts, "val" and "test", that the source brought itself.
+    """
+    timeless = split.train.timestamps is None
+    how = "at random, no times" if timeless else "by time"
+    if "test" in given:
+        drawn = len(split.validation) and "val" not in given
+        return f"split as given, validation {how}" if drawn else "split as given"
+    return "split at random" if way == "ratio" and not timeless else f"split {how}"
 
 
 def _split_by_masks(data: Interactions, held: NDArray[np.bool_], test: NDArray[np.bool_]) -> Split:

@@ -60,7 +60,7 @@ def run(
         made = assemble(
             options, folder, logger=tracker.logger, callbacks=keeping, processes=processes
         )
-        _write_provenance(folder, tags, made, tracker)
+        write_provenance(folder, tags, made, tracker)
         selection = read_selection(folder) if resuming else None
         whole = selection is None
         with measuring(options.tracking) as energy:
@@ -86,12 +86,13 @@ def run(
     return metrics[options.protocol.monitor]
 
 
-def _write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
+def write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: Tracker) -> None:
     """Keep what the run comes from, the data's fingerprint included, in its folder and record.
 
     Raises UserError for a run that goes on, but with other data.
     """
-    known = {**tags, "data_fingerprint": made.data.prepared.fingerprint}
+    prepared = made.data.prepared
+    known = {**tags, "data_fingerprint": prepared.fingerprint, "split": prepared.how}
     check_data(folder, known["data_fingerprint"])
     own = describe_metrics(made.module.metrics)
     if own:

@@ -10,7 +10,7 @@ from src.config.compose import Plain
 from src.errors import UserError
 from src.run.assembly import make_data
 from src.run.code_identity import code_version, own_code_version
-from src.run.options import read_options
+from src.run.options import PARTS, read_options
 
 KEY_LENGTH = 16
 # Options that say how runs are recorded and kept, and change none
@@ -36,8 +36,13 @@ def decisive(options: Plain) -> Plain:
     processes share a batch, but for rounding.
     """
     trainer = {k: v for k, v in options.get("trainer", {}).items() if k not in PROCESSES}
-    data = {k: v for k, v in options["data"].items() if k not in ("root", "path", "cache")}
-    data["source"] = {k: v for k, v in data["source"].items() if k not in ("root", "path")}
+    places = ("root", "path", "cache", *PARTS)
+    data = {k: v for k, v in options["data"].items() if k not in places}
+    data["source"] = {
+        key: value
+        for key, value in data["source"].items()
+        if key not in ("root", "path") and not key.endswith("_path")
+    }
     own = {k: v for k, v in options.items() if k not in ASIDE}
     return own | {"data": data, "trainer": trainer}
 

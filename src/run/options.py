@@ -32,6 +32,9 @@ GROUPS = (
     "tracking",
 )
 
+# Options of data=parts that name files
+PARTS = ("train", "test", "candidates_file")
+
 
 @dataclass(frozen=True)
 class Data:
@@ -174,13 +177,15 @@ def _check_whole(plain: Plain) -> dict[str, Any]:
 
 
 def _read_data(node: Mapping[str, Any]) -> Data:
-    # root and path are for the source, which has taken them by interpolation
-    apart = ("name", "source", "cache", "root", "path")
+    # files are for the source, which has taken them by interpolation
+    apart = ("name", "source", "cache", "root", "path", *PARTS)
     places = {"cache": str, "path": str | None}
     for name, kind in places.items():
         if not isinstance(node.get(name), kind):
             raise UserError(f"data.{name}={shorten(node.get(name))}: the name of a file is needed")
     own = {key: value for key, value in node.items() if key not in apart}
+    if "train" in node and isinstance(own.get("validation"), str):
+        own["validation"] = True  # a file
     return Data(
         name=_read_name(node, "data"),
         source=Component.read(node["source"], "data.source"),

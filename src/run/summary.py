@@ -17,14 +17,22 @@ SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae"
 
 
 def print_results(
-    options: Options, metrics: Mapping[str, float], folder: Path, location: str | None
+    options: Options,
+    metrics: Mapping[str, float],
+    folder: Path,
+    location: str | None,
+    *,
+    selected: bool = True,
 ) -> None:
-    """Print what was measured under which protocol, and where everything lies."""
+    """Print what was measured under which protocol, and where everything lies.
+
+    `selected`: whether there were epochs to choose from.
+    """
     protocol = options.protocol
     Console(soft_wrap=True, highlight=False).print(_make_table(options.title, metrics))
     among = candidates(options.data.options.candidates)
-    selection = describe_selection(protocol.monitor, protocol.refit)
-    print(f"protocol {protocol.name}: ranked among {among}; {selection}")
+    selection = f"; {describe_selection(protocol.monitor, protocol.refit)}" if selected else ""
+    print(f"protocol {protocol.name}: ranked among {among}{selection}")
     if "fit/epochs" in metrics:
         print(_describe_fit(metrics))
     print(f"folder   {folder}")

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from src.config.compose import compose, plain
 from src.data.interactions import Interactions
 from src.data.sources.file import TableFile
+from src.data.sources.gowalla import Gowalla
 from src.data.sources.movielens import MovieLens
 from src.data.sources.released import ReleasedNCF
 from src.data.sources.source import ReleasedSplit, Source
@@ -75,6 +76,12 @@ READERS: Mapping[str, tuple[str, bytes, Callable[[Path], Source]]] = {
         lambda file: TableFile(str(file), **OWN),
     ),
     "parquet": ("r.parquet", parquet(TABLE), lambda file: TableFile(str(file), **OWN)),
+    "json": (
+        "r.json",
+        TABLE.to_json(orient="records").encode(),
+        lambda file: TableFile(str(file), **OWN),
+    ),
+    "names found": ("r.csv", text(), lambda file: TableFile(str(file))),
     "odd parquet": ("r.parquet", parquet(ODD_TABLE), lambda file: TableFile(str(file), **OWN)),
     "dat": ("ratings.dat", DAT.encode(), lambda file: MovieLens("ml-1m", "/", str(file))),
     "dat in zip": (
@@ -97,7 +104,7 @@ def test_tables(reader: str, number: int, tmp_path: Path, note: Note) -> None:
         with told_in_one_line(harmed), warnings.catch_warnings():
             warnings.simplefilter("error")
             assert_sound(open_source(file).read())
-    note("malformed inputs of 14 readers: read, or refused in one line", number)
+    note("malformed inputs of 17 readers: read, or refused in one line", number)
 
 
 RELEASED = {
@@ -117,7 +124,19 @@ def test_released_splits(name: str, number: int, tmp_path: Path, note: Note) -> 
         (tmp_path / name).write_bytes(harmed)
         with told_in_one_line(harmed):
             assert_sound(ReleasedNCF("ml-1m", "/", str(tmp_path)).read())
-    note("malformed inputs of 14 readers: read, or refused in one line", number)
+    note("malformed inputs of 17 readers: read, or refused in one line", number)
+
+
+@numbers(60, 10_000, "INPUTS")
+def test_lines_of_items(number: int, tmp_path: Path, note: Note) -> None:
+    lines = b"".join(b"%d %d %d %d\n" % (n, n, n + 1, n + 2) for n in range(9))
+    (tmp_path / "train.txt").write_bytes(lines)
+    (tmp_path / "test.txt").write_bytes(b"".join(b"%d %d\n" % (n, n + 3) for n in range(9)))
+    for harmed in damaged(lines, number):
+        (tmp_path / "train.txt").write_bytes(harmed)
+        with told_in_one_line(harmed):
+            assert_sound(Gowalla("/", str(tmp_path)).read())
+    note("malformed inputs of 17 readers: read, or refused in one line", number)
 
 
 @numbers(60, 10_000, "INPUTS")
@@ -130,7 +149,7 @@ def test_configurations(number: int, tmp_path: Path, note: Note) -> None:
         (tmp_path / "config.yaml").write_bytes(harmed)
         with told_in_one_line(harmed):
             check_options(read_saved_options(tmp_path))
-    note("malformed inputs of 14 readers: read, or refused in one line", number)
+    note("malformed inputs of 17 readers: read, or refused in one line", number)
 
 
 @numbers(60, 10_000, "INPUTS")
@@ -143,7 +162,7 @@ def test_checkpoints(number: int, tmp_path: Path, trained: TrainedHome, note: No
         file.write_bytes(harmed)
         with told_in_one_line(harmed[:500]):
             load_model(file)
-    note("malformed inputs of 14 readers: read, or refused in one line", number)
+    note("malformed inputs of 17 readers: read, or refused in one line", number)
 
 
 def assert_sound(data: Interactions | ReleasedSplit | Any) -> None:

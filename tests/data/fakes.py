@@ -33,6 +33,7 @@ class FakeSource:
     def __init__(self, data: Interactions | ReleasedSplit, content: str = "a") -> None:
         self.data, self.content = data, content
         self.reads = 0
+        self.given_parts: tuple[str, ...] = ()
         self.broken = False
         self.seconds = 0.05
         """What reading takes: long enough for a second reader to come in, if nothing stops it."""

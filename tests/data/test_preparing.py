@@ -167,7 +167,38 @@ def test_the_log_says_who_is_in_training_only(
     with caplog.at_level("INFO"):
         prepare("toy", source, options(), tmp_path)
     assert "4 users, 8 items: 6 training, 3 validation and 3 test interactions" in caplog.text
-    assert "1 users are in training only" in caplog.text
+    assert caplog.messages[-1].endswith("; 1 users are in training only; split by time")
+
+
+@pytest.mark.parametrize(
+    ("times", "change", "how"),
+    [
+        (True, {}, "split by time"),
+        (False, {}, "split at random, no times"),
+        (True, {"split": "ratio"}, "split at random"),
+        (False, {"split": "ratio"}, "split at random, no times"),
+        (True, {"split": "global-time", "validation": False}, "split by time"),
+    ],
+)
+def test_how_it_is_split_is_said(
+    times: bool, change: dict[str, object], how: str, tmp_path: Path
+) -> None:
+    source = FakeSource(DATA if times else replace(DATA, timestamps=None))
+    usual = options(candidates="all", test_ratio=0.4, validation_ratio=0.4)
+    wanted = replace(usual, **change)  # type: ignore[arg-type]
+    assert prepare("toy", source, wanted, tmp_path).how == how
+    assert prepare("toy", source, wanted, tmp_path).how == how, "from the cache"
+
+
+@pytest.mark.parametrize(
+    ("validation", "how"),
+    [(True, "split as given, validation at random, no times"), (False, "split as given")],
+)
+def test_how_a_given_split_is_split_is_said(validation: bool, how: str, tmp_path: Path) -> None:
+    source = FakeSource(RELEASED)
+    source.given_parts = ("test",)
+    prepared = prepare("toy", source, options(validation=validation), tmp_path)
+    assert prepared.how == how
 
 
 # damage

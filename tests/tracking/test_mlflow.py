@@ -104,7 +104,7 @@ def test_tags_say_where_it_comes_from(trained: TrainedHome, run: Run) -> None:
     prepared = trained.home / "outputs" / "prepared" / f"synthetic-{fingerprint[:16]}"
     assert json.loads((prepared / "checksums.json").read_text())["fingerprint"] == fingerprint
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?|unknown", tags["git_commit"])
-    assert tags["protocol"] == "leave-one-out"
+    assert (tags["protocol"], tags["split"]) == ("leave-one-out", "split by time")
     assert (tags["model"], tags["data"], tags["seed"]) == ("neumf", "synthetic", "0")
     assert tags["output_folder"] == str(trained.run.folder)
     assert tags["overrides"] == " ".join(TINY)

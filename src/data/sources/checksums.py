@@ -14,6 +14,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def md5(path: Path) -> str:
+    """Return the MD5 of the file's content, in hex: only to compare with what others publish."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def git_blob_id(path: Path) -> str:
     """Return git's id of the file's content, which GitHub shows for a released file."""
     header = b"blob %d\0" % path.stat().st_size

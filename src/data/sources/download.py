@@ -1,4 +1,4 @@
-"""Downloading one file whose hash is known, from the first mirror that serves it whole."""
+"""Downloading one file from the first mirror that serves it whole: its hash is known, or kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from src.data.sources.checksums import sha256
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -19,10 +20,12 @@ def download(
     urls: Sequence[str],
     target: Path,
     hash_file: Callable[[Path], str],
-    expected: str,
+    expected: str | None,
     advice: str,
 ) -> None:
     """Download the file whose `hash_file` is `expected` to `target`; no other file gets that name.
+
+    `expected` is None where nobody knows it: then the first file that is served is taken.
 
     Processes that want the same file wait for the first of them and share what it got.
     Raises UserError: `advice`, which says how to get the file by hand, followed by what went wrong
@@ -49,8 +52,33 @@ def download(
     log.info("downloaded %s", target)
 
 
+def download_pinned(urls: Sequence[str], target: Path, advice: str) -> None:
+    """Download a file whose hash nobody published, and keep its SHA-256 beside it from then on.
+
+    A file that is there is left as it is. Raises UserError when it is no more the one that was
+    downloaded, and as `download` does.
+    """
+    pin = target.with_name(f"{target.name}.sha256")
+    pinned = pin.read_text().split()[0] if pin.is_file() and pin.stat().st_size else None
+    if not target.exists():
+        download(urls, target, sha256, pinned, advice)
+        if pinned is None:
+            got = sha256(target)
+            pin.write_text(f"{got}  {target.name}\n")  # as sha256sum -c reads it
+            log.info("its SHA-256 is %s, kept in %s", got, pin.name)
+    elif pinned not in (None, sha256(target)):
+        raise UserError(
+            f"{target} is not the file that was downloaded, whose SHA-256 is in {pin.name}: delete "
+            f"it to download it again, or {pin.name} to use it as it is"
+        )
+
+
 def _fetch_from_first_good(
-    urls: Sequence[str], part: Path, hash_file: Callable[[Path], str], expected: str, advice: str
+    urls: Sequence[str],
+    part: Path,
+    hash_file: Callable[[Path], str],
+    expected: str | None,
+    advice: str,
 ) -> None:
     failures = []
     for url in urls:
@@ -58,7 +86,7 @@ def _fetch_from_first_good(
         failure = _fetch(url, part)
         if failure is None:
             got = hash_file(part)
-            if got == expected:
+            if expected in (None, got):
                 return
             failure = f"checksum mismatch, expected {expected}, got {got}"
         log.warning("%s failed: %s", url, failure)

@@ -21,6 +21,9 @@ HUGGING_FACE = "https://huggingface.co/datasets/Recommenders/MovieLens/resolve/m
 BY_POSITION = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 BY_NAME = {"user": "userId", "item": "movieId", "rating": "rating", "timestamp": "timestamp"}
 
+# Endings of tables that people bring
+OTHER_TABLES = (".parquet", ".csv", ".tsv", ".json", ".jsonl")
+
 
 @dataclass(frozen=True)
 class Release:
@@ -131,6 +134,12 @@ class MovieLens:
 
     def _find_at(self, path: Path) -> Path:
         if path.is_file():
+            released = Path(RELEASES[self.release].ratings).suffix
+            if path.suffix in OTHER_TABLES and path.suffix != released:
+                raise UserError(
+                    f"data.path={path}: no file of {self.release}; for a table of your own add "
+                    "data=file"
+                )
             return path
         if not path.is_dir():
             raise UserError(f"data.path={path}: no such file or folder")

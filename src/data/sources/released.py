@@ -45,6 +45,8 @@ class ReleasedNCF:
     `<root>/ncf-pinterest/`, and the missing ones are downloaded to there.
     """
 
+    given_parts = ("test",)
+
     def __init__(
         self, name: Literal["ml-1m", "pinterest-20"], root: str, path: str | None = None
     ) -> None:
@@ -96,7 +98,8 @@ class ReleasedNCF:
         path = self.folder / file
         if not path.is_file():
             if not self.download:
-                raise UserError(f"data.path={self.folder}: no {file} there")
+                own = "; for a table of your own add data=file" * self.folder.is_file()
+                raise UserError(f"data.path={self.folder}: no {file} there{own}")
             urls = [f"{DATA}/{name}" for name in FILES[self.name]]
             advice = f"no {file} here: put {', '.join(urls)} in {self.folder}"
             download([f"{DATA}/{file}"], path, git_blob_id, blob, advice)

@@ -10,16 +10,21 @@ from src.data.interactions import IntArray, Interactions
 
 @dataclass(frozen=True)
 class ReleasedSplit:
-    """A split that somebody published, with its negatives; both parts share one id space."""
+    """A split that somebody made, published or the user's own; its parts share one id space."""
 
     train: Interactions
     test: Interactions
-    negatives: IntArray
-    """int32 [len(test), C]: the released candidates of each test row, in the order of `test`."""
+    negatives: IntArray | None
+    """int32 [len(test), C]: the candidates of each test row, in the order of `test`, if any."""
+    validation: Interactions | None = None
+    """None where it is to be taken from training."""
 
 
 class Source(Protocol):
-    """A place that interactions are read from."""
+    """A place that interactions are read from.
+
+    One that brings parts of its own names them in an attribute `given_parts`: "val", "test".
+    """
 
     def fingerprint(self) -> str:
         """Return a hex digest of the source's content and of the options for reading it.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,6 +25,8 @@ class Table:
     """The columns by field: "user", "item" and, where the file has them, "rating", "timestamp"."""
     place: Callable[[int], str]
     """The place of a row, for error messages: 0 -> "ratings.csv, line 2"."""
+    advice: Mapping[str, str] = field(default_factory=dict)
+    """What to add to a message about a value of some field."""
 
     def interactions(self) -> Interactions:
         """Convert all rows in file order; ids count from 0 by first appearance."""
@@ -54,11 +56,18 @@ class Table:
         """Convert the ratings to finite float32 [n]; return None without such a column."""
         if "rating" not in self.columns:
             return None
-        column = self._require_complete("rating")
         with np.errstate(over="ignore"):
-            ratings = _to_numbers(column).astype(np.float32)
-        self._require_all(column, "rating", np.isfinite(ratings), "is not a number")
+            ratings = self.numbers("rating").astype(np.float32)
+        finite = np.isfinite(ratings)
+        self._require_all(self.columns["rating"], "rating", finite, "is not a number")
         return ratings
+
+    def numbers(self, field: str) -> NDArray[np.float64]:
+        """Convert the column to finite numbers [n]."""
+        column = self._require_complete(field)
+        numbers = _to_numbers(column)
+        self._require_all(column, field, np.isfinite(numbers), "is not a number")
+        return numbers
 
     def timestamps(self) -> NDArray[np.int64] | None:
         """Convert times to int64 [n]: the whole part of numbers, dates in seconds since 1970."""
@@ -102,7 +111,7 @@ class Table:
         column = self.columns[field]
         missing = column.isna().to_numpy()
         if missing.any():
-            self.fail(int(missing.argmax()), f"no {field}")
+            self.fail(int(missing.argmax()), f"no {field}{self.advice.get(field, '')}")
         return column
 
     def _require_all(
@@ -110,7 +119,8 @@ class Table:
     ) -> None:
         if not good.all():
             row = int(good.argmin())
-            self.fail(row, f"{field} {shorten(column.iloc[row])!r} {problem}")
+            said = f"{field} {shorten(column.iloc[row])!r} {problem}"
+            self.fail(row, f"{said}{self.advice.get(field, '')}")
 
 
 def most_ids(*parts: NDArray[np.integer[Any]]) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -137,8 +138,9 @@ def test_timestamps(written: list[str], expected: list[int], read: Any) -> None:
             "(data=file data.source.separator reads that)",
         ),
         (
-            "when,User,items,rating\n1,2,3,4\n",
-            " has no column 'user', only 'User', 'when', 'items', 'rating'",
+            "timestamp,User,items,rating\n1,2,3,4\n",
+            ": which column is the item? data.source.item_column=NAME says it, of 'timestamp', "
+            "'User', 'items', 'rating'",
         ),
         ("user,item,rating,timestamp\n1,2,3,4\n,2,3,4\n", ", line 3: no user"),
         ("user,item,rating,timestamp\n1,2,3,4\n\n1,,3,4\n", ", line 4: no item"),
@@ -176,7 +178,7 @@ def test_unusable_options(tmp_path: Path, read: Any) -> None:
         TableFile("r.csv", separator=", ")
     with pytest.raises(UserError, match=r"^data\.path=/no/such\.csv: no such file$"):
         TableFile("/no/such.csv").fingerprint()
-    with pytest.raises(UserError, match=r"the ending tells no format; name it \.csv, \.tsv or"):
+    with pytest.raises(UserError, match=r"the ending tells no format; name it \.csv, \.tsv, \.par"):
         read("user,item\n1,2\n", "ratings")
 
 
@@ -204,7 +206,9 @@ def test_parquet(tmp_path: Path) -> None:
     assert seconds(TableFile(str(path), timestamp_column="naive").read()) == [5, 5, 5]
     with pytest.raises(UserError) as caught:
         TableFile(str(path), user_column="users").read()
-    assert str(caught.value).startswith(f"{path} has no column 'users', only 'user', ")
+    said = str(caught.value)
+    assert said.startswith(f"{path} has no column 'users', only 'user', ")
+    assert said.endswith(": see data.source.user_column")
 
 
 def test_parquet_with_gaps_without_rows_and_that_is_none(tmp_path: Path) -> None:
@@ -230,8 +234,83 @@ def test_fingerprint_is_of_content_and_options(tmp_path: Path) -> None:
     a, b = str(tmp_path / "a.csv"), str(tmp_path / "b.csv")
     assert TableFile(a).fingerprint() == TableFile(b).fingerprint()
     others = [
-        TableFile(a, rating_column="rating"),
+        TableFile(a, rating_column=None),
         TableFile(a, item_column="rating"),
         TableFile(a, separator=","),
     ]
     assert len({source.fingerprint() for source in [TableFile(a), *others]}) == 4
+    # a column is the same, told or found
+    assert TableFile(a).fingerprint() == TableFile(a, rating_column="rating").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        (
+            "userId,movieId,rating,timestamp",
+            "user from userId, item from movieId, rating from rating (for data.threshold and "
+            "losses on ratings only), timestamp from timestamp",
+        ),
+        (
+            "title,Stars,parent_asin,USER-ID",
+            "user from USER-ID, item from parent_asin, rating from Stars (for data.threshold and "
+            "losses on ratings only)",
+        ),
+        ("ts,item_id,text,user_id", "user from user_id, item from item_id, timestamp from ts"),
+        ("artist_id,user,song_id,x", "user from user, item from song_id"),
+    ],
+)
+def test_columns_are_found_by_their_names(
+    header: str, taken: str, read: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        data = read(f"{header}\n1,2,3,4\n")
+    assert caplog.messages == [f"r.csv: {taken}"]
+    place = {name: n for n, name in enumerate(header.split(","), 1)}
+    names = dict(one.split(" (")[0].split(" from ") for one in taken.split(", "))
+    assert data.user_ids.tolist() == [place[names["user"]]]
+    assert data.item_ids.tolist() == [place[names["item"]]]
+    assert (data.ratings is None) == ("rating" not in names)
+    assert (data.timestamps is None) == ("timestamp" not in names)
+
+
+def test_times_that_are_not_used_are_told_of(read: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        data = read(
+            "user,item,date\n1,2,2020-01-01\n",
+            **{"user_column": "user", "item_column": "item", "timestamp_column": None},
+        )
+    assert data.timestamps is None
+    assert caplog.messages == [
+        "r.csv: column date looks like times and is not used, because of "
+        "data.source.timestamp_column=null"
+    ]
+
+
+def test_a_found_column_of_other_things_can_be_left_out(tmp_path: Path, read: Any) -> None:
+    text = "user,item,rating\n1,2,PG-13\n"
+    with pytest.raises(UserError) as caught:
+        read(text)
+    assert str(caught.value) == (
+        f"{tmp_path}/r.csv, line 2: rating 'PG-13' is not a number; "
+        "data.source.rating_column=null leaves these out"
+    )
+    assert read(text, rating_column=None).ratings is None
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.jsonl", "r.json.gz"])
+def test_json(name: str, tmp_path: Path, read: Any) -> None:
+    rows = [
+        '{"user": "007", "item": 30, "stars": 4.5, "ts": 9}',
+        '{"user": "7", "item": 10, "stars": 1, "ts": 8}',
+    ]
+    text = "\n".join(rows) if name == "r.jsonl" else f"[{','.join(rows)}]"
+    data = read(gzip.compress(text.encode()) if name.endswith(".gz") else text, name)
+    assert data.user_ids.tolist() == ["007", "7"]
+    assert data.item_ids.tolist() == [30, 10]
+    assert data.ratings.tolist() == [4.5, 1]
+    assert seconds(data) == [9, 8]
+    with pytest.raises(UserError, match=r"can't be read as JSON records: "):
+        read("[1", "broken.json")
+    with pytest.raises(UserError, match=r"record 2: no item"):
+        read('[{"user": 1, "item": 2}, {"user": 1}]', "gap.json")
