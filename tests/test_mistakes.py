@@ -115,7 +115,7 @@ def test_values(words: str, line: str, mistake: Mistake) -> None:
     ("words", "line"),
     [
         ("model=5", f"no model 5 (model: {LISTED})"),
-        ("data=-inf", "no data -inf (data: file, ml-100k"),
+        ("data=-inf", "no data -inf (data: file, gowalla, ml-100k"),
         ("scheduler=[0]", "no scheduler [0] (scheduler: cosine, "),
         ("trainer=null", "no trainer null (trainer: auto, cpu, ddp, gpu)"),
         ("-m model=5,gmf", "no model 5,gmf (model: "),

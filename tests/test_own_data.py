@@ -75,6 +75,16 @@ def test_parts_of_one_s_own(call: Call, parts: dict[str, str], tmp_path: Path) -
         assert one[name] == other[name]
 
 
+def test_validation_that_the_protocol_has_no_use_for(call: Call, parts: dict[str, str]) -> None:
+    words = [f"data.{name}={parts[name]}" for name in ("train", "validation", "test")]
+    said = call("data=parts", *words, "protocol=ncf2017", *QUICK)
+    assert said.status == 2
+    assert said.err == (
+        "error: data.validation: protocol=ncf2017 has no validation part; leave it out, or take "
+        "another protocol\n"
+    )
+
+
 def test_candidates_of_one_s_own(call: Call, parts: dict[str, str]) -> None:
     words = [f"data.{name}={parts[name]}" for name in ("train", "test")]
     words.append(f"data.candidates_file={parts['candidates']}")

@@ -67,6 +67,11 @@ def _try_model(options: Options) -> Recommender:
 
 def _check_judging(options: Options) -> None:
     protocol, rated = options.protocol, learns_ratings(options)
+    if options.data.options.validation and not protocol.validation:
+        raise UserError(
+            f"data.validation: protocol={protocol.name} has no validation part; leave it out, or "
+            "take another protocol"
+        )
     judging = [metric for metric in options.metrics if rated or metric.basis != "ratings"]
     part = "val" if protocol.validation else "test"
     check_monitor(protocol.monitor, part, judging, options.ks)
