@@ -112,7 +112,7 @@ def test_data_without_ratings_has_none_to_predict(call: Call, tmp_path: Path) ->
     file.write_text("user,item\n" + "\n".join(f"{u},{i}" for u in range(5) for i in range(4)))
     run = call("model=svdpp", "data=file", f"data.path={file}", "data.candidates=all", *QUICK)
     assert run.status == 2
-    assert "file has no ratings to predict" in run.err
+    assert "plays has no ratings to predict" in run.err
 
 
 def test_full_ranking_judges_epochs_on_the_whole_catalogue(call: Call) -> None:
