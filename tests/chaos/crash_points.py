@@ -169,15 +169,16 @@ def record(database: Path) -> list[Any]:
     """Return the store's runs: how each ended, its points by epoch, its final metrics."""
     query = (
         "SELECT runs.run_uuid, runs.status, runs.name, m.key, m.step, round(m.value, 5)"
-        " FROM runs LEFT JOIN metrics m ON m.run_uuid = runs.run_uuid"
+        " FROM runs LEFT JOIN metrics m ON m.run_uuid = runs.run_uuid ORDER BY m.timestamp"
     )
     runs: dict[str, list[Any]] = {}
     with sqlite3.connect(database) as connection:
         for run, status, name, *point in connection.execute(query):
             known = runs.setdefault(run, [status, name.rpartition("_")[0], []])
-            # a sweep counts its jobs at the end of every start
-            counted_before = str(point[0]).startswith("jobs/") and point in known[2]
-            if not counted_before and not any(time in str(point[0]) for time in TIMES):
+            # a sweep counts its jobs at the end of every start: the last count is the sweep's
+            if str(point[0]).startswith("jobs/"):
+                known[2] = [other for other in known[2] if other[0] != point[0]]
+            if not any(time in str(point[0]) for time in TIMES):
                 known[2].append(point)
     return sorted([status, name, sorted(points, key=str)] for status, name, points in runs.values())
 
