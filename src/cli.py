@@ -200,6 +200,12 @@ def split_words(words: Sequence[str] | None = None) -> tuple[list[str], list[str
     return [word for word in every if word not in options], options
 
 
+def rewrite_words(change: Callable[[str], str]) -> None:
+    """Put `change(word)` in the place of each option of this command's command line."""
+    for word in split_words()[1]:
+        sys.argv[sys.argv.index(word, 1)] = change(word)
+
+
 def output_folder() -> Path:
     """Return the folder that Hydra made for this run or job."""
     return Path(HydraConfig.get().runtime.output_dir)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from src import cli
@@ -31,8 +30,7 @@ def recommend(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run `python -m src.recommend`, also as `ncf-recommend`."""
-    for word in cli.split_words()[1]:
-        sys.argv[sys.argv.index(word, 1)] = take_list(word, IDS)
+    cli.rewrite_words(lambda word: take_list(word, IDS))
     cli.run(recommend, "recommend")
 
 

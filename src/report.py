@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from src import cli
@@ -64,8 +63,7 @@ def _write_for_hydra(word: str) -> str:
 
 def main() -> None:
     """Run `python -m src.report`, also as `ncf-report`."""
-    for word in cli.split_words()[1]:
-        sys.argv[sys.argv.index(word, 1)] = _write_for_hydra(word)
+    cli.rewrite_words(_write_for_hydra)
     cli.run(report, "report")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from src import cli
@@ -33,8 +32,7 @@ def serve(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run `python -m src.serve`, also as `ncf-serve`."""
-    for word in cli.split_words()[1]:
-        sys.argv[sys.argv.index(word, 1)] = take_list(word, ("run",))
+    cli.rewrite_words(lambda word: take_list(word, ("run",)))
     cli.run(serve, "serve")
 
 

@@ -11,7 +11,7 @@ from src.config import compose
 from src.config.compose import plain
 from src.config.trust import refuse_foreign_code, trusted_modules
 from src.errors import UserError
-from src.run.lookup import find_run
+from src.run.lookup import default_store, find_run
 from src.run.saved import read_saved_options
 
 OVERRIDES = Path(".hydra/overrides.yaml")
@@ -30,8 +30,7 @@ def take_words_of_run(words: Sequence[str]) -> list[str]:
     references = [word.removeprefix(RUN).strip("'\"") for word in words if word.startswith(RUN)]
     given = [word for word in words if not word.startswith(RUN)]
     stores = [word.removeprefix(STORE) for word in given if word.startswith(STORE)]
-    uri = stores[-1] if stores else f"sqlite:///{compose.OUTPUTS}/mlflow.db"
-    folder = find_run(references[-1], {"uri": uri})
+    folder = find_run(references[-1], {"uri": stores[-1] if stores else default_store()})
     own = [word for word in _read_words(folder) if not word.startswith(ASIDE)]
     trust = [word for word in given if word.startswith("trust=")]
     composed = plain(compose.compose([*own, *trust]))

@@ -16,6 +16,11 @@ LAST = Path("checkpoints/last.ckpt")
 HOMES = ("runs", "jobs")
 
 
+def default_store() -> str:
+    """Return the address of MLflow's store where none is named: the outputs' own."""
+    return f"sqlite:///{compose.OUTPUTS}/mlflow.db"
+
+
 def find_run(reference: str, tracking: Mapping[str, Any]) -> Path:
     """Return the folder of the run that `reference` names. Raises UserError when there is none.
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.config import compose
 from src.config.compose import Plain
 from src.data.sources.items import ItemFile, read_items
 from src.run.assembly import make_data
 from src.run.finished import read_finished
-from src.run.lookup import find_checkpoint, find_run
+from src.run.lookup import default_store, find_checkpoint, find_run
 from src.run.options import Options, read_options
 from src.run.saved import read_changed_options
 from src.serving.loaded_run import LoadedRun
@@ -38,9 +37,8 @@ def load_run(
     an id. `data`: where the data lie now, if they moved: {"root": ..., "path": ...}. `trust`:
     modules of your own that the run may name. Raises UserError for what is not there or damaged.
     """
-    store = uri or f"sqlite:///{compose.OUTPUTS}/mlflow.db"
     own: Plain = {"data": {**(data or {})}, "trust": [*trust]}
-    return load_chosen_run(str(run), {"uri": store}, own, items)
+    return load_chosen_run(str(run), {"uri": uri or default_store()}, own, items)
 
 
 def load_chosen_run(
