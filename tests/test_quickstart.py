@@ -16,12 +16,17 @@ FILE = REPOSITORY / "examples" / "quickstart.ipynb"
 
 
 def outputs_of(notebook: Any) -> list[str]:
-    """Return what each code cell shows last, as plain text."""
+    """Return each code cell's value as plain text, or without one what the cell prints.
+
+    The kernel sends a printed line in as many pieces as it was flushed in, often its end apart
+    from the rest when the machine is busy: they are put together.
+    """
     shown = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            last = cell.outputs[-1] if cell.outputs else {"text": ""}
-            shown.append(last["text"] if "text" in last else last["data"]["text/plain"])
+            values = [out["data"]["text/plain"] for out in cell.outputs if "data" in out]
+            printed = "".join(out["text"] for out in cell.outputs if "text" in out)
+            shown.append(values[-1] if values else printed)
     return shown
 
 
