@@ -36,10 +36,7 @@ test: .venv/ready  ## the tests
 test-slow: .venv/ready  ## the tests that take longer, too
 	$(PY) -m pytest -m "" -n 2 --dist loadfile
 
-test-browse: .venv/ready  ## a page for looking at a trained run; RUN=NAME, or RUN=NAME,NAME for two side by side
-	$(PY) -m src.serve run=$(RUN) $(ARGS)
-
-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
+test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
 	$(PY) -m pytest -m services
 
 chaos: .venv/ready  ## kills, failing disks and servers, damaged files: an hour; CHAOS_STEP=1 tries every point
