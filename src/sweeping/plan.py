@@ -45,6 +45,8 @@ class Job:
     options: Plain
     key: str
     folder: Path
+    fingerprint: str | None = None
+    """That of its data; None when their options are mistaken."""
 
     @property
     def metrics(self) -> dict[str, float] | None:
@@ -69,7 +71,8 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
         key = make_key(options, fingerprints[data])
         folder = Path(options["sweep"]["jobs"]) / key
         said = dict(word.split("=", 1) for word in words)
-        job = Job(words, {option: said[option] for option in swept}, options, key, folder)
+        own = {option: said[option] for option in swept}
+        job = Job(words, own, options, key, folder, fingerprints[data])
         jobs.setdefault(key, job)
     return list(jobs.values())
 
