@@ -9,7 +9,7 @@ import pandas as pd
 
 from src.evaluation.catalogue import CUTOFF, ITEM_GROUPS, USER_GROUPS
 from src.reporting.comparison import picture_data
-from src.reporting.comparison.comparison import Comparison, choose_best_of_each
+from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.configuration_names import shorten_options
 from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS
 from src.reporting.comparison.section import Picture, Section
@@ -85,7 +85,8 @@ class PictureSections:
                 self._draw_option(section, table, option, short[option])
         if section.pictures:
             section.text.append(
-                "One line a model. Where configurations of a model differ in other options too, "
+                f"One line a model{'' if self.comparison.comparable else ' and its data'}. "
+                "Where configurations of a line differ in other options too, "
                 f"the one with the best {self.comparison.selector_label} stands for the value; "
                 "bars are the standard deviation over seeds."
             )
@@ -141,20 +142,23 @@ class PictureSections:
         if len(points) < 2:
             return section
         lower_is_better = self.comparison.metrics.lower_is_better(self.comparison.quality)
-        best = find_front(points, lower_is_better)
+        best = find_front(points, lower_is_better) if self.comparison.comparable else []
         named = {point.name for point in points}
         if len(points) > MOST_NAMES:
-            heads = choose_best_of_each(self.comparison.order_by_selector())
+            heads = self.comparison.choose_best_of_each(self.comparison.order_by_selector())
             named = {one.mark for one in heads} | {point.name for point in best}
         label, file = self.comparison.quality_label, self.folder / "time.png"
-        draw_tradeoff(file, points, named, label, lower_is_better)
+        draw_tradeoff(file, points, named, label, best)
         steps = [f"{p.name} with {decimal(p.quality)} in {seconds(p.seconds)} s" for p in best[:6]]
-        alt = f"{label} against seconds of training. Nothing quicker is as good as "
-        section.pictures = [Picture(file, f"{alt}{'; '.join(steps)}.")]
+        alt = f"{label} against seconds of training."
+        if best:
+            alt += f" Nothing quicker is as good as {'; '.join(steps)}."
+        section.pictures = [Picture(file, alt)]
         section.text = [
             "Seconds from the first step to the end of the last epoch, evaluation included, on the "
-            "machine that each ran on: runs side by side on one machine slow each other down. "
-            "Along the dashed line nothing quicker is as good."
+            "machine that each ran on: runs side by side on one machine slow each other down."
+            + " Along the dashed line nothing quicker is as good."
+            * bool(best)
         ]
         return section
 
@@ -205,10 +209,10 @@ class PictureSections:
         quality = self.comparison.quality_label
         slug = f"by-{short.replace('.', '-')}"
         file = self.folder / f"{slug}.png"
-        models = [one.model for one in self.comparison.configurations]
-        draw_option(file, table, name, quality, models, doubling=short.endswith("factors"))
+        series = list(map(self.comparison.series_of, self.comparison.configurations))
+        draw_option(file, table, name, quality, series, doubling=short.endswith("factors"))
         courses = []
-        for model, part in table.groupby("model", sort=False):
+        for model, part in table.groupby("series", sort=False):
             ends = [
                 f"{decimal(r['mean'])} at {r['value']:g}" for _, r in part.iloc[[0, -1]].iterrows()
             ]
@@ -224,7 +228,11 @@ class PictureSections:
         for one in self.comparison.configurations:
             time, mean = one.seconds, one.mean(quality)
             if time is not None and mean is not None:
-                points.append(TradePoint(one.mark, one.model, time, mean, one.sd(quality)))
+                points.append(
+                    TradePoint(
+                        one.mark, self.comparison.series_of(one), time, mean, one.sd(quality)
+                    )
+                )
         return points
 
     def _choose_looks(self, table: pd.DataFrame) -> dict[str, Style]:
