@@ -36,13 +36,18 @@ TEMPLATE = "comparison.html.j2"
 
 
 def write_report(
-    reader: Reader, records: Sequence[Record], title: str, page: Path, table: Path | None = None
+    reader: Reader,
+    records: Sequence[Record],
+    title: str,
+    page: Path,
+    table: Path | None = None,
+    user_groups: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write `page`, and PNG and CSV files into a folder of its name; return all of them.
 
     Compares the finished ones of `records`; lists the others with their errors. Shows what there
     is: runs may lack any file or metric. `table`: where the table goes as papers have it, if it is
-    asked for.
+    asked for. `user_groups`: what is known of users, as `read_user_groups` returns it.
     """
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +62,7 @@ def write_report(
             write_csv(folder / "runs.csv", tabulate_runs(comparison)),
         ]
         sections = [
-            *PictureSections(reader, comparison, folder).draw_all(),
+            *PictureSections(reader, comparison, folder, user_groups).draw_all(),
             make_significance_section(reader, comparison, folder),
         ]
     if table is not None:

@@ -77,6 +77,26 @@ def tabulate_groups(chosen: Sequence[Configuration], groups: Sequence[str]) -> p
     return pd.DataFrame(found, columns=columns).dropna()
 
 
+def tabulate_user_groups(
+    reader: Reader, chosen: Sequence[Configuration], groups: pd.Series[str]
+) -> pd.DataFrame:
+    """Return what test came to by group of users: configuration, seed, group, users, hr, ndcg.
+
+    groups: what each user belongs to, by id as a text. Users whom it has not are left out.
+    """
+    names = {name: f"{name}@{CUTOFF}" for name in GROUPED}
+    found = []
+    for one, run, table in _read_tables(reader, chosen, "per_user.parquet"):
+        if set(names.values()) <= set(table):
+            group = table["user"].astype(str).map(groups)
+            kept = table.assign(group=group).dropna(subset=["group"]).groupby("group", sort=False)
+            means = pd.DataFrame({name: kept[metric].mean() for name, metric in names.items()})
+            means = means.assign(users=kept.size(), **_identify_run(one, run)).reset_index()
+            found.append(means)
+    columns = ["configuration", "seed", "group", "users", *GROUPED]
+    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
+
 def tabulate_option(comparison: Comparison, option: str) -> pd.DataFrame:
     """Return quality by the values of a numeric option: series, value, mean, sd, configuration.
 

@@ -14,6 +14,7 @@ from src.reporting.comparison.configuration_names import shorten_options
 from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS
 from src.reporting.comparison.section import Picture, Section
 from src.reporting.comparison.tables import write_csv
+from src.reporting.comparison.user_groups import order_groups
 from src.reporting.pictures.lines import (
     Style,
     choose_styles,
@@ -33,9 +34,19 @@ MOST_NAMES = 16
 class PictureSections:
     """The sections of one page that show pictures, drawn into one folder."""
 
-    def __init__(self, reader: Reader, comparison: Comparison, folder: Path) -> None:
-        """Choose which configurations are lines, and how each looks in every picture."""
+    def __init__(
+        self,
+        reader: Reader,
+        comparison: Comparison,
+        folder: Path,
+        user_groups: pd.DataFrame | None = None,
+    ) -> None:
+        """Choose which configurations are lines, and how each looks in every picture.
+
+        user_groups: columns of the user's own by which results are shown, by user.
+        """
         self.reader, self.comparison, self.folder = reader, comparison, folder
+        self.user_groups = user_groups
         self.lines = comparison.choose_foremost(MOST_LINES)
         models = {one.mark: one.model for one in self.lines}
         self.looks: Mapping[str, Style] = choose_styles(models)
@@ -47,6 +58,7 @@ class PictureSections:
             self.draw_options(),
             self.draw_cutoffs(),
             self.draw_groups(),
+            self.draw_user_groups(),
             self.draw_tradeoff(),
         ]
         return [section for section in drawn if section.text or section.pictures]
@@ -135,6 +147,22 @@ class PictureSections:
         section.files = [write_csv(self.folder / "groups.csv", table)]
         return section
 
+    def draw_user_groups(self) -> Section:
+        """Draw NDCG, and on request HR, by the columns of the user's own table."""
+        section = Section("user-groups", "By what is known of users")
+        other = Section("user-groups-hr", f"The same for HR@{CUTOFF}")
+        known = pd.DataFrame() if self.user_groups is None else self.user_groups
+        for name in map(str, known):
+            table = picture_data.tabulate_user_groups(self.reader, self.lines, known[name])
+            if len(table):
+                for metric, place in (("ndcg", section), ("hr", other)):
+                    place.pictures.append(self._draw_user_groups(table, name, metric))
+                section.files.append(write_csv(self.folder / f"users-by-{name}.csv", table))
+        if section.pictures:
+            section.text = [f"On test. {self._say_which_lines()}{self._explain_bands()}".strip()]
+            section.closed = [other]
+        return section
+
     def draw_tradeoff(self) -> Section:
         """Draw quality against training time, where at least two configurations have both."""
         section = Section("time", "Quality against training time")
@@ -202,6 +230,18 @@ class PictureSections:
             ]
             pictures.append(Picture(file, f"{name} by {title}. {'; '.join(tops)}.", f"by {title}"))
         return pictures
+
+    def _draw_user_groups(self, table: pd.DataFrame, name: str, column: str) -> Picture:
+        """Draw a metric by the values of one column of the user's own table."""
+        sizes = table.groupby("group")["users"].max()
+        order = order_groups(table["group"])
+        labels = {group: f"{group or 'unknown'}\n{sizes[group]:,}" for group in order}
+        metric, file = f"{column.upper()}@{CUTOFF}", self.folder / f"users-by-{name}-{column}.png"
+        draw_groups(file, table, column, f"test {metric}", labels, self._choose_looks(table))
+        means = table.groupby(["group", "configuration"])[column].mean()
+        tops = [f"{group or 'unknown'}: {means[group].idxmax()}" for group in order]
+        alt = f"{metric} by {name}, with the number of users. The best: {'; '.join(tops)}."
+        return Picture(file, alt, f"by {name}, with the number of users")
 
     def _draw_option(self, section: Section, table: pd.DataFrame, option: str, short: str) -> None:
         """Add the picture of quality by the values of one option."""
