@@ -73,6 +73,7 @@ TEXTS = {
     "data.train",
     "data.test",
     "data.candidates_file",
+    "data.times",
     "data.root",
     "data.cache",
     "tracking.experiment",

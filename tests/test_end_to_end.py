@@ -267,3 +267,16 @@ def test_every_choice_trains(call: Call, choice: str) -> None:
     assert ended.status == 0, ended.err
     metrics = json.loads((ended.folder / "metrics.json").read_text())
     assert 0 < metrics["test/hr@10"] <= 1
+
+
+def test_validation_over_all_draws(call: Call) -> None:
+    run = call(*TINY, "tracking=none", "model=gmf", "protocol=leave-one-out-latest")
+    assert run.status == 0, run.err
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    users = pd.read_parquet(run.folder / "validation.parquet")
+    assert users["user"].nunique() == len(users) == 200
+    assert users["ndcg@10"].mean() == pytest.approx(metrics["val/ndcg@10"])
+    assert users["ndcg@10"].std() / 200**0.5 == pytest.approx(metrics["val/ndcg@10/se"])
+    # an expectation: with 20 drawn of some 70 negatives few are certain
+    assert ((users["hr@10"] > 0) & (users["hr@10"] < 1)).mean() > 0.5
+    assert f"standard error of NDCG@10 {metrics['val/ndcg@10/se']:.4f}" in run.out

@@ -27,6 +27,7 @@ class PreparationOptions:
     threshold: float | None = None
     k_core: Count = 1
     split_seed: Annotated[int, Ge(0)] = 0
+    latest: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.integer[Any]]
 
+UNKNOWN_TIME = np.iinfo(np.int64).min
+"""The time of an interaction in data that have times for some users only."""
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -28,7 +31,7 @@ class Interactions:
     """[n_items] raw id of each item: integers or strings."""
     ratings: NDArray[np.float32] | None = None
     timestamps: NDArray[np.int64] | None = None
-    """Seconds since 1970, or any number that grows with time."""
+    """Seconds since 1970, or any number that grows with time; `UNKNOWN_TIME` where none is."""
 
     @property
     def n_users(self) -> int:
@@ -40,6 +43,14 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def timed_users(self) -> NDArray[np.bool_]:
+        """Mark the users whose times are all known: bool [n_users]."""
+        timed = np.zeros(self.n_users, bool)
+        if self.timestamps is not None:
+            timed[self.users] = True
+            timed[self.users[self.timestamps == UNKNOWN_TIME]] = False
+        return timed
 
     def take(self, index: NDArray[Any]) -> Interactions:
         """Return the interactions at `index` (positions or a boolean mask), with the same ids."""

@@ -21,7 +21,11 @@ class Prepared:
 
     split: Split
     candidates: dict[Part, IntArray] | None
-    """int32 [n, C] for each part, in the order of its rows; None to rank the whole catalogue."""
+    """int32 [n, C] for each part, in the order of its rows; None to rank the whole catalogue.
+
+    Of a part that is missing the metrics are expectations over all draws of as many candidates as
+    test has.
+    """
     fingerprint: str
     """Hex digest of the source's content and of every option that shaped the arrays."""
     how: str = ""

@@ -22,6 +22,7 @@ from src.data.prepared import Part, Prepared, load, save
 from src.data.seal import DamageError
 from src.data.sources.source import ReleasedSplit, Source
 from src.data.splitting import (
+    WITHOUT_TIMES,
     Split,
     describe_split,
     hold_out_validation,
@@ -99,7 +100,9 @@ def _remove_orphans(folder: Path) -> None:
 
 def _cache_key(options: PreparationOptions) -> dict[str, Any]:
     """Return the options that decide the prepared arrays, without those that a subclass adds."""
-    return {field.name: getattr(options, field.name) for field in fields(PreparationOptions)}
+    found = {field.name: getattr(options, field.name) for field in fields(PreparationOptions)}
+    # what was prepared before there was this option stays what it is
+    return {name: value for name, value in found.items() if name != "latest" or value}
 
 
 def _make_arrays(source: Source, options: PreparationOptions, fingerprint: str) -> Prepared:
@@ -164,8 +167,12 @@ def _split_source(data: Interactions | ReleasedSplit, options: PreparationOption
         if options.validation and data.validation is not None:
             return Split(data.train, data.validation, data.test)
         if options.validation:
-            return hold_out_validation(data.train, data.test, options.split_seed)
+            return hold_out_validation(
+                data.train, data.test, options.split_seed, latest=options.latest
+            )
         return Split(data.train, data.train.take(np.zeros(len(data.train), bool)), data.test)
+    if options.latest and data.timestamps is None:
+        raise UserError(f"data.latest=true: this data has no times; {WITHOUT_TIMES}")
     data = filter_interactions(data, options.threshold, options.k_core)
     if options.split == "leave-one-out":
         return leave_one_out(data, options.validation, options.split_seed)
@@ -191,6 +198,9 @@ def _choose_candidates(
                 "data.candidates=released: only ncf-ml-1m and ncf-pinterest come with candidates, "
                 "and data=parts with data.candidates_file; use a number, or all"
             )
+        if options.latest:
+            return {"test": released}
         drawn = draw_candidates(split, ["val"], released.shape[1], options.split_seed)
         return {**drawn, "test": released}
-    return draw_candidates(split, ["val", "test"], options.candidates, options.split_seed)
+    parts: list[Part] = ["test"] if options.latest else ["val", "test"]
+    return draw_candidates(split, parts, options.candidates, options.split_seed)

@@ -16,6 +16,10 @@ from src.errors import UserError
 log = logging.getLogger(__name__)
 
 
+# What to do without times
+WITHOUT_TIMES = "take protocol=leave-one-out, or name times, for ncf-ml-1m by data.times=FOLDER"
+
+
 @dataclass(frozen=True)
 class Split:
     """Three parts of one data set; every user of validation and test is in train."""
@@ -46,15 +50,27 @@ def leave_one_out(data: Interactions, validation: bool, seed: int) -> Split:
     return _split_by_masks(data, held, test)
 
 
-def hold_out_validation(train: Interactions, test: Interactions, seed: int) -> Split:
+def hold_out_validation(
+    train: Interactions, test: Interactions, seed: int, *, latest: bool = False
+) -> Split:
     """Take one training interaction of each test user for validation, where test is given.
 
     This is the latest by timestamp, or without timestamps a random one, as in the paper
-    (section 4.1). Users with a single training interaction keep it.
+    (section 4.1). Users with a single training interaction keep it. `latest`: users without times
+    keep all of theirs; where it is not asked for, times that only some users have decide nothing.
+    Raises UserError when the latest is asked for and nobody has times.
     """
-    from_end, counts = _count_places_from_end(train, seed)
+    timed = train.timed_users()
+    if latest and not timed.any():
+        raise UserError(f"data.latest=true: nobody has times here; {WITHOUT_TIMES}")
+    if latest or timed[train.users].all():
+        from_end, counts = _count_places_from_end(train, seed)
+    else:
+        from_end, counts = _draw_random_places(train, seed)
     tested = np.zeros(train.n_users, bool)
     tested[test.users] = True
+    if latest:
+        tested &= timed
     held = (tested & (counts >= 2))[train.users] & (from_end == 0)
     return Split(train.take(~held), train.take(held), test)
 
@@ -104,10 +120,15 @@ def describe_split(split: Split, way: str, given: Collection[str]) -> str:
 
     `way`: data.split; `given`: the parts, "val" and "test", that the source brought itself.
     """
-    timeless = split.train.timestamps is None
+    timed = split.train.timed_users()
+    timeless = not timed.any()
     how = "at random, no times" if timeless else "by time"
     if "test" in given:
         drawn = len(split.validation) and "val" not in given
+        if drawn and not timed[split.train.users].all() and timed[split.validation.users].all():
+            how = f"by time, of {len(split.validation):,} users"
+        elif drawn and not timed[split.train.users].all():
+            how = "at random"
         return f"split as given, validation {how}" if drawn else "split as given"
     return "split at random" if way == "ratio" and not timeless else f"split {how}"
 

@@ -142,6 +142,9 @@ class CandidateTargets(PartTargets):
 class CatalogueTargets(PartTargets):
     """An iterable of CatalogueBatch over one part, user by user."""
 
+    n_drawn: int | None = None
+    """Of how many candidates a draw would be over which metrics are expectations; None: of all."""
+
     def __init__(
         self, prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
     ) -> None:
@@ -184,8 +187,12 @@ def make_targets(
     prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
 ) -> Targets:
     """Return the part's targets: with sampled candidates if it has any, else with the catalogue."""
-    kind = CatalogueTargets if prepared.candidates is None else CandidateTargets
-    return kind(prepared, part, device, share)
+    candidates = prepared.candidates
+    if candidates is not None and part in candidates:
+        return CandidateTargets(prepared, part, device, share)
+    targets = CatalogueTargets(prepared, part, device, share)
+    targets.n_drawn = None if candidates is None else candidates["test"].shape[1]
+    return targets
 
 
 def _move_to(device: torch.device, array: np.ndarray) -> Tensor:

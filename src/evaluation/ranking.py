@@ -13,6 +13,7 @@ from src.data.targets import CandidateBatch, CatalogueBatch, CatalogueTargets, T
 from src.errors import UserError
 from src.evaluation.catalogue import CUTOFF, GROUPED, METRICS, Metric
 from src.evaluation.estimates import estimates
+from src.evaluation.expectation import expect_per_user
 from src.evaluation.groups import group_items, group_users
 from src.evaluation.lists import RecommendedLists, list_metrics
 from src.evaluation.metrics import per_user, ranks
@@ -110,7 +111,10 @@ class Ranking:
                 f"only {self._done} of {len(users)} targets were ranked: leave out what limits the "
                 "Trainer's batches, such as fast_dev_run or limit_test_batches"
             )
-        return per_user(users, self.ranks, self.n_negatives, ks, self.catalogue, self.metrics)
+        found = (users, self.ranks, self.n_negatives)
+        if isinstance(self.targets, CatalogueTargets) and self.targets.n_drawn is not None:
+            return expect_per_user(*found, self.targets.n_drawn, ks, self.metrics)
+        return per_user(*found, ks, self.catalogue, self.metrics)
 
     def summarize(self, ks: Sequence[int]) -> dict[str, float]:
         """Average over users; where ratings are predicted add their errors over all targets."""

@@ -28,6 +28,7 @@ from src.run.recording import RecordKeeping, recording
 from src.run.recovery import name_results
 from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
+from src.run.validation import judge_users
 from src.tracking import Tracker
 from src.training.checkpoint_files import find_start, read_epoch, share
 from src.training.trainer import checkpoints_in, find_history
@@ -71,6 +72,8 @@ def run(
             tracker.wait()
             if selection is None:
                 selection = _select(made, options, folder, seconds)
+                if options.data.options.latest:
+                    selection.metrics.update(judge_users(made, options, folder))
             metrics = dict(selection.metrics)
             if options.protocol.refit:
                 write_selection(folder, selection)

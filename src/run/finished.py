@@ -14,7 +14,7 @@ from src.errors import DivergedError
 
 METRICS, SUMS = "metrics.json", "SHA256SUMS"
 CHECKPOINTS, SELECTION, REFIT = "checkpoints", "selection.json", "refit"
-RESULTS = ("history.csv", "per_user.parquet", "ranks.parquet")
+RESULTS = ("history.csv", "validation.parquet", "per_user.parquet", "ranks.parquet")
 
 
 def write_finished(folder: Path, metrics: Mapping[str, float]) -> None:

@@ -32,8 +32,8 @@ GROUPS = (
     "tracking",
 )
 
-# Options of data=parts that name files
-PARTS = ("train", "test", "candidates_file")
+# Options of data that name files: of data=parts, and of ncf-ml-1m
+PARTS = ("train", "test", "candidates_file", "times")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from src.evaluation.catalogue import PARTS, label_of
 from src.reporting.wording import candidates, describe_selection
 from src.run.energy import METRIC as ENERGY
 from src.run.options import Options
+from src.run.validation import ERROR
 
 SHOWN = ("hr@10", "ndcg@10", "mrr@10", "recall@10", "coverage@10", "rmse", "mae")
 
@@ -33,6 +34,10 @@ def print_results(
     among = candidates(options.data.options.candidates)
     selection = f"; {describe_selection(protocol.monitor, protocol.refit)}" if selected else ""
     print(f"protocol {protocol.name}: ranked among {among}{selection}")
+    error = metrics.get(f"{protocol.monitor}{ERROR}")
+    if error is not None:
+        label = label_of(protocol.monitor)
+        print(f"validation is over all draws of candidates; standard error of {label} {error:.4f}")
     if "fit/epochs" in metrics:
         print(_describe_fit(metrics))
     print(f"folder   {folder}")

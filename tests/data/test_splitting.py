@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.data.interactions import Interactions
+from src.data.interactions import UNKNOWN_TIME, Interactions
 from src.data.splitting import (
     Split,
+    describe_split,
     hold_out_validation,
     leave_one_out,
     split_by_global_time,
@@ -17,6 +19,8 @@ from src.data.splitting import (
 )
 from src.errors import UserError
 from tests.data import fakes
+
+NEVER = UNKNOWN_TIME
 
 
 def interactions(users: list[int], times: list[int] | None = None) -> Interactions:
@@ -155,6 +159,37 @@ def test_hold_out_without_times_is_random_and_fixed_by_the_seed() -> None:
     assert [len(part) for part in first] == [57, 3, 3]
     assert rows(hold_out_validation(train, test, seed=1)) == first
     assert rows(hold_out_validation(train, test, seed=2)) != first
+
+
+def some_timed() -> Interactions:
+    """Users 0 and 1 have times, user 2 has none, user 3 only some."""
+    return interactions([0, 0, 1, 1, 2, 2, 3, 3], [5, 3, 1, 2, NEVER, NEVER, 9, NEVER])
+
+
+def test_the_latest_is_taken_of_users_with_times_alone() -> None:
+    train = some_timed()
+    test = train.take(np.array([0, 2, 4, 6]))
+    split = hold_out_validation(train, test, seed=0, latest=True)
+    assert rows(split)[:2] == ([1, 2, 4, 5, 6, 7], [0, 3])
+    assert describe_split(split, "leave-one-out", {"test"}) == (
+        "split as given, validation by time, of 2 users"
+    )
+
+
+def test_times_of_some_users_decide_nothing_by_themselves() -> None:
+    train = some_timed()
+    test = train.take(np.array([0, 2, 4, 6]))
+    timeless = replace(train, timestamps=None)
+    split, without = (hold_out_validation(one, test, seed=3) for one in (train, timeless))
+    assert rows(split) == rows(without)
+    described = describe_split(split, "leave-one-out", {"test"})
+    assert described == "split as given, validation at random"
+
+
+def test_the_latest_needs_times() -> None:
+    train = interactions([0, 0])
+    with pytest.raises(UserError, match=r"^data.latest=true: nobody has times here; take protocol"):
+        hold_out_validation(train, train, seed=0, latest=True)
 
 
 @given(st.one_of(timed(), user_lists.map(interactions)), st.sets(st.integers(0, 5)))

@@ -12,7 +12,9 @@ import numpy as np
 from src.data.interactions import Interactions
 from src.data.sources.checksums import fingerprint, git_blob_id
 from src.data.sources.download import download
+from src.data.sources.movielens import MovieLens
 from src.data.sources.negatives import read_negatives
+from src.data.sources.released_times import match_times
 from src.data.sources.source import ReleasedSplit
 from src.errors import UserError
 
@@ -51,19 +53,31 @@ class ReleasedNCF:
     given_parts = ("test",)
 
     def __init__(
-        self, name: Literal["ml-1m", "pinterest-20"], root: str, path: str | None = None
+        self,
+        name: Literal["ml-1m", "pinterest-20"],
+        root: str,
+        path: str | None = None,
+        times_path: str | None = None,
     ) -> None:
+        """`times_path`: a MovieLens-1M folder or archive, whole or cut off after some user.
+
+        Training pairs take their times from there where the file itself has none.
+        """
         if name not in FILES:
             raise UserError(f"no released split {name!r}: choose from {', '.join(FILES)}")
+        if times_path is not None and name != "ml-1m":
+            raise UserError(f"data.times={times_path}: there are no times for {name}")
         self.name = name
+        self.times = None if times_path is None else MovieLens("ml-1m", root="", path=times_path)
         self.folder = Path(root if path is None else path).expanduser()
         self.download = path is None
         if self.download:
             self.folder /= FOLDERS[name]
 
     def fingerprint(self) -> str:
-        """Return a hex digest of the three files and of the split's name."""
-        return fingerprint(self._files, source="ReleasedNCF", name=self.name)
+        """Return a hex digest of the three files, of the split's name, and of the times."""
+        more = {} if self.times is None else {"times": self.times.fingerprint()}
+        return fingerprint(self._files, source="ReleasedNCF", name=self.name, **more)
 
     def read(self) -> ReleasedSplit:
         """Read the split in file order, ids as released. Raises UserError with file and line."""
@@ -84,8 +98,11 @@ class ReleasedNCF:
         if len(item_ids) > most_ids(items, test_items, negatives):
             item = item_ids[-1]
             raise UserError(f"{negative_file}: item {item} is not an id that counts from 0")
+        times = train.timestamps()
+        if times is None and self.times is not None:
+            times = match_times(self.times.read(), (users, items), (test_users, test_items))
         return ReleasedSplit(
-            Interactions(users, items, user_ids, item_ids, train.ratings(), train.timestamps()),
+            Interactions(users, items, user_ids, item_ids, train.ratings(), times),
             Interactions(
                 test_users, test_items, user_ids, item_ids, test.ratings(), test.timestamps()
             ),

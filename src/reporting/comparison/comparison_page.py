@@ -29,6 +29,7 @@ from src.reporting.comparison.tables import (
     write_csv,
 )
 from src.reporting.comparison.trials_section import make_trials_section, split_trials
+from src.reporting.comparison.validation_choice import describe_choice
 from src.reporting.pages import write_html
 from src.tracking.reading import Reader, Record
 
@@ -79,6 +80,7 @@ def write_report(
         TEMPLATE,
         title=title,
         result=summarize_result(comparison),
+        choice=describe_choice(reader, comparison),
         facts=list_facts(comparison, unfinished),
         notes=list_notes(comparison, others),
         unfinished=unfinished,

@@ -131,14 +131,17 @@ def find_numeric_options(comparison: Comparison) -> list[str]:
 
 
 def collect_by_user(
-    reader: Reader, chosen: Sequence[Configuration], metric: str
+    reader: Reader,
+    chosen: Sequence[Configuration],
+    metric: str,
+    file: str = "per_user.parquet",
 ) -> dict[str, NDArray[np.float64]]:
     """Return a per-user metric [U] of each configuration that has it, averaged over its seeds.
 
     All are in the same order, of the users (by raw id) that every run tested.
     """
     runs: dict[str, list[pd.Series]] = {}
-    for one, _, table in _read_tables(reader, chosen, "per_user.parquet"):
+    for one, _, table in _read_tables(reader, chosen, file):
         if metric in table:
             runs.setdefault(one.mark, []).append(table.set_index("user")[metric])
     if not runs:
