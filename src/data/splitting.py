@@ -120,17 +120,25 @@ def describe_split(split: Split, way: str, given: Collection[str]) -> str:
 
     `way`: data.split; `given`: the parts, "val" and "test", that the source brought itself.
     """
-    timed = split.train.timed_users()
-    timeless = not timed.any()
+    timeless = split.train.timestamps is None
     how = "at random, no times" if timeless else "by time"
     if "test" in given:
         drawn = len(split.validation) and "val" not in given
-        if drawn and not timed[split.train.users].all() and timed[split.validation.users].all():
-            how = f"by time, of {len(split.validation):,} users"
-        elif drawn and not timed[split.train.users].all():
-            how = "at random"
-        return f"split as given, validation {how}" if drawn else "split as given"
+        return (
+            f"split as given, validation {_say_how_drawn(split, how)}"
+            if drawn
+            else "split as given"
+        )
     return "split at random" if way == "ratio" and not timeless else f"split {how}"
+
+
+def _say_how_drawn(split: Split, how: str) -> str:
+    """Return how validation was taken from training, where perhaps only some users have times."""
+    timed = split.train.timed_users()
+    if split.train.timestamps is None or timed[split.train.users].all():
+        return how
+    latest = timed[split.validation.users].all() and timed.any()
+    return f"by time, of {len(split.validation):,} users" if latest else "at random"
 
 
 def _split_by_masks(data: Interactions, held: NDArray[np.bool_], test: NDArray[np.bool_]) -> Split:

@@ -97,6 +97,7 @@ CHANGES: list[dict[str, object]] = [
     {"threshold": 1.0},
     {"k_core": 2},
     {"split_seed": 1},
+    {"latest": True},
 ]
 
 
