@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
@@ -27,6 +27,8 @@ Factors = Annotated[int, Ge(1)]
 NumLayers = Annotated[int, Ge(0), Le(100)]
 Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
+
+Knowledge = Literal["pairs", "times", "order"]
 
 # What a checkpoint can hold of the values that a model is made with
 Plain = bool | int | float | str | None
@@ -57,6 +59,10 @@ class Recommender(Stored):
     `score_all`. One that derives from another model and overrides its `score` is trained and ranked
     by its own: faster ways to the same scores that it would inherit are put aside.
     """
+
+    knows: Knowledge = "pairs"
+    """What it learns from: who had what, when as well, or in which order. Results of one can't be
+    held against those of another without saying so."""
 
     parts: tuple[str, ...] = ()
     """What it can start from: names under `model.pretrained`, all of which `start_from` needs."""

@@ -95,7 +95,12 @@ def write_provenance(folder: Path, tags: Mapping[str, str], made: Run, tracker: 
     Raises UserError for a run that goes on, but with other data.
     """
     prepared = made.data.prepared
-    known = {**tags, "data_fingerprint": prepared.fingerprint, "split": prepared.how}
+    known = {
+        **tags,
+        "data_fingerprint": prepared.fingerprint,
+        "split": prepared.how,
+        "knows": made.module.model.knows,
+    }
     check_data(folder, known["data_fingerprint"])
     own = describe_metrics(made.module.metrics)
     if own:

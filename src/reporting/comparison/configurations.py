@@ -48,6 +48,11 @@ class Configuration:
         return find_model_name(self.runs[0])
 
     @property
+    def knows(self) -> str:
+        """What the model learns from: pairs, times or order; pairs where no run says it."""
+        return self.runs[0].tags.get("knows", "pairs")
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds of its runs, ascending."""
         return sorted(int(run.params.get("seed", 0)) for run in self.runs)

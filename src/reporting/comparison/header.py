@@ -117,6 +117,14 @@ def list_notes(comparison: Comparison, records: Sequence[Record]) -> list[Note]:
     if finished > len(runs):
         again = counted(finished - len(runs), "earlier run")
         found.append(Note(f"{again} with the same options and seed left out: the latest counts."))
+    knowing = {one.knows for one in comparison.configurations}
+    if len(knowing) > 1:
+        found.append(
+            Note(
+                f"Models know different things here ({listed(sorted(knowing))}): who had what, "
+                "when, in which order. What knows more solves an easier task."
+            )
+        )
     versions = {run.tags.get("code_version", run.tags.get("git_commit")) for run in runs}
     if len(versions) > 1:
         found.append(

@@ -60,8 +60,11 @@ def make_printed_table(reader: Reader, comparison: Comparison, title: str) -> Pr
     columns = [one for one in list_columns(comparison) if part_of(one.name) == "test"]
     tests = [_test(reader, comparison, column) for column in columns]
     cells = [_fill_column(comparison, *one) for one in zip(columns, tests, strict=True)]
+    differ = len({one.knows for one in comparison.configurations}) > 1
     rows = [
-        PrintedRow(one.label, [column[i] for column in cells])
+        PrintedRow(
+            f"{one.label} ({one.knows})" if differ else one.label, [column[i] for column in cells]
+        )
         for i, one in enumerate(comparison.configurations)
     ]
     return PrintedTable(title, [one.title for one in columns], rows, _write_notes(comparison, rows))

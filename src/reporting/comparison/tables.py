@@ -55,6 +55,8 @@ class TableRow:
     """One configuration in the table on the page."""
 
     name: str
+    knows: str
+    """What the model learns from; "" where all learn from the same."""
     settings: list[str]
     """What tells it apart, in the order of `list_setting_names`; "" where it has none."""
     chosen: bool
@@ -98,9 +100,11 @@ def fill_rows(comparison: Comparison, columns: Sequence[TableColumn]) -> list[Ta
     """Return the rows of the table on the page, in the order of the comparison."""
     best = {column.name: _find_best(comparison, column) for column in columns}
     names = list_setting_names(comparison)
+    differ = len({one.knows for one in comparison.configurations}) > 1
     return [
         TableRow(
             one.mark,
+            one.knows if differ else "",
             [one.settings.get(name, "") for name in names],
             one is comparison.chosen,
             len(one.runs),
@@ -119,6 +123,7 @@ def tabulate_configurations(comparison: Comparison) -> pd.DataFrame:
             "configuration": one.label,
             "picture_name": one.mark,
             "model": one.model,
+            "knows": one.knows,
             "seeds": " ".join(map(str, one.seeds)),
             "n": len(one.runs),
             "chosen_by_validation": one is comparison.chosen,

@@ -320,6 +320,18 @@ def test_trials_of_a_search_stand_apart(tmp_path: Path) -> None:
     assert "2 runs of 2 configurations" in alone
 
 
+def test_what_models_know_stands_beside_them(tmp_path: Path) -> None:
+    runs = [
+        record(judged(0.4, 0.3), tags={"knows": "pairs"}),
+        record(judged(0.5, 0.4), tags={"knows": "order"}, model__name="sasrec"),
+    ]
+    text, _ = page_of(runs, Shelf({}), tmp_path)
+    assert "Models know different things here (order and pairs)" in text
+    assert '<td class="setting" data-order="order">order</td>' in text
+    alone, _ = page_of(runs[:1], Shelf({}), tmp_path / "alone")
+    assert "knows" not in alone
+
+
 def test_what_seeds_make_of_a_difference_stands_beside_the_tests(tmp_path: Path) -> None:
     runs = [
         record(judged(value, 0.3), model__name=model, seed=seed)
