@@ -30,8 +30,10 @@ class Kind:
     methods: tuple[str, ...] = ()
 
 
+MODEL = Kind(("src.models",), "src.models.recommender.Recommender")
 KINDS = {
-    "model": Kind(("src.models",), "src.models.recommender.Recommender"),
+    "model": MODEL,
+    "model.branches": MODEL,
     "loss": Kind(("src.training.losses",), methods=("__call__",)),
     "optimizer": Kind(("src.training.adam", "torch.optim"), "torch.optim.Optimizer"),
     "scheduler": Kind(("torch.optim.lr_scheduler",), "torch.optim.lr_scheduler.LRScheduler"),

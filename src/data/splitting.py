@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from src.data.interactions import IntArray, Interactions, concatenate
+from src.data.slices import ItemsByUser
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,15 @@ class Split:
     validation: Interactions
     """Empty where the protocol has no validation part."""
     test: Interactions
+
+    def items_by_user(self) -> ItemsByUser:
+        """Return each user's items in any part."""
+        parts = (self.train, self.validation, self.test)
+        users, items = (
+            torch.from_numpy(np.concatenate(columns).astype(np.int64))
+            for columns in ([part.users for part in parts], [part.items for part in parts])
+        )
+        return ItemsByUser(users, items, self.train.n_users, self.train.n_items)
 
     def merged(self) -> Split:
         """Return the split with validation given to training."""

@@ -7,13 +7,13 @@ with the hypergeometric chance C(K, j) C(N - K, n - j) / C(N, n).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from src.evaluation.catalogue import METRICS, Metric
-from src.evaluation.metrics import per_user
+from src.evaluation.catalogue import CUTOFF, METRICS, Metric
+from src.evaluation.metrics import metrics_at, per_user
 
 
 def expect_per_user(
@@ -40,6 +40,17 @@ def expect_per_user(
         name: torch.zeros_like(counts).index_add_(0, rows, chances @ value) / counts
         for name, value in values.items()
     }
+
+
+def expected_ndcg(n_drawn: int | None, k: int = CUTOFF) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return NDCG@k of single targets as a function of items ahead and of all there are, both [T].
+
+    Expected over draws of `n_drawn` of those; None: among all of them.
+    """
+    if n_drawn is None:
+        return lambda ahead, _: metrics_at(ahead + 1, [k])[f"ndcg@{k}"]
+    gains = metrics_at(torch.arange(1, n_drawn + 2), [k])[f"ndcg@{k}"]
+    return lambda ahead, total: compute_draw_chances(ahead, total, n_drawn) @ gains
 
 
 def compute_draw_chances(ahead: Tensor, n_negatives: Tensor, n_drawn: int) -> Tensor:

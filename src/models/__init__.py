@@ -2,8 +2,10 @@
 
 from src.models.factorization import NMF, PureSVD
 from src.models.fitted import Fitted
+from src.models.fusion import Fusion
 from src.models.graph_convolution import GCN, LightGCN
 from src.models.ials import IALS
+from src.models.lateness import Lateness
 from src.models.linear import EASE, SLIM
 from src.models.mf import MF, SVDpp
 from src.models.ncf import GMF, MLP, NCF, NeuMF
@@ -23,9 +25,11 @@ __all__ = [
     "NMF",
     "SLIM",
     "Fitted",
+    "Fusion",
     "GeneralNCF",
     "ItemKNN",
     "ItemPop",
+    "Lateness",
     "LightGCN",
     "NeuMF",
     "PureSVD",

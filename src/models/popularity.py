@@ -30,6 +30,10 @@ class ItemPop(Fitted):
     def fold_in(self, items: Tensor) -> Tensor:
         return self.counts
 
+    def to_log_scale(self, scores: Tensor) -> Tensor:
+        """Return log(1 + n) of n interactions."""
+        return torch.log1p(scores)
+
 
 class Random(Fitted):
     """Random scores, as if uniform in [0, 1): a hash of the run's seed, the user and the item.

@@ -29,6 +29,8 @@ Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
 
 Knowledge = Literal["pairs", "times", "order"]
+KNOWLEDGE: tuple[Knowledge, ...] = ("pairs", "times", "order")
+"""From the least to the most."""
 
 # What a checkpoint can hold of the values that a model is made with
 Plain = bool | int | float | str | None
@@ -63,6 +65,13 @@ class Recommender(Stored):
     knows: Knowledge = "pairs"
     """What it learns from: who had what, when as well, or in which order. Results of one can't be
     held against those of another without saying so."""
+
+    chooses = False
+    """Whether it chooses something on validation after it was fitted: `choose`, which
+    `choose_like` takes over from another of its kind that has chosen."""
+
+    free_parts = False
+    """Whether it can start from any trained models, called anything."""
 
     parts: tuple[str, ...] = ()
     """What it can start from: names under `model.pretrained`, all of which `start_from` needs."""
@@ -115,6 +124,9 @@ class Recommender(Stored):
             f"{type(self).__name__} can't start from trained models: leave out model.pretrained"
         )
 
+    def choose_like(self, other: Recommender) -> None:
+        """Take over what another of its kind, fitted to less, chose on validation."""
+
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Return logits of users int64 [..., P] with items [..., P], broadcast together."""
         raise NotImplementedError
@@ -160,6 +172,13 @@ class Recommender(Stored):
             f"{type(self).__name__} scores users whom it was trained with, and nobody else: take a "
             "neighbourhood, a linear model, or a factorization such as iALS"
         )
+
+    def to_log_scale(self, scores: Tensor) -> Tensor:
+        """Return its scores on a scale on which those of several models may be added up.
+
+        What is trained by gradients has logits, which are left as they are.
+        """
+        return scores
 
     def user_rows(self, users: Tensor) -> Tensor:
         """Return what is looked up by user id, for L2: ids [...] -> [..., width]."""

@@ -12,9 +12,10 @@ from pytorch_lightning.loggers import Logger
 from src.config.build import check
 from src.data.datamodule import InteractionDataModule
 from src.models import Fitted, Recommender
-from src.run.lookup import find_checkpoint
+from src.run.lookup import find_checkpoint, find_run
 from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options
+from src.run.provenance import check_part
 from src.training.checkpoint_files import WITHIN
 from src.training.checkpoints import load_model, make_model, split_model_options
 from src.training.fitting import FittedModule
@@ -80,7 +81,7 @@ def assemble_refit(
         callbacks=saving,
         processes=processes,
     )
-    return Run(trainer, _make_module(options, merged), merged)
+    return Run(trainer, _make_module(options, merged, refit=True), merged)
 
 
 def _save_within_epochs(options: Options, folder: Path) -> list[pl.Callback]:
@@ -101,18 +102,25 @@ def make_data(options: Options) -> InteractionDataModule:
 
 
 def _make_module(
-    options: Options, data: InteractionDataModule, weights: Path | None = None
+    options: Options,
+    data: InteractionDataModule,
+    weights: Path | None = None,
+    *,
+    refit: bool = False,
 ) -> Judge:
-    """Make the module with its model: of the checkpoint `weights`, fused, or fresh."""
+    """Make the module with its model: of the checkpoint `weights`, fused, or fresh.
+
+    `refit`: validation is part of training, for the models that it starts from, too.
+    """
     n_users, n_items = data.n_users, data.n_items
     if weights is not None:
         model = load_model(weights, n_users, n_items, trusted=options.trusted)
     else:
         model = make_model(options.model.component, n_users, n_items)
+        if options.model.pretrained:
+            _start(options, model, data.prepared.fingerprint, refit=refit)
     module = _wrap(options, model)
     module.prepare(data, training=weights is None)
-    if weights is None and options.model.pretrained:
-        _start(options, model)
     return module
 
 
@@ -138,10 +146,22 @@ def _wrap(options: Options, model: Recommender) -> Judge:
     )
 
 
-def _start(options: Options, model: Recommender) -> None:
-    """Let the model start from the trained ones that `model.pretrained` names."""
+def _start(options: Options, model: Recommender, fingerprint: str, *, refit: bool) -> None:
+    """Let the model start from the trained ones that `model.pretrained` names.
+
+    fingerprint: of its data. One that chooses on validation does so with its parts as they were
+    before they were trained again with that, and is `refit` with those that were. Raises UserError
+    where a part has seen validation, or was trained on other data.
+    """
     references = options.model.pretrained
-    files = {part: find_checkpoint(run, options.tracking) for part, run in references.items()}
+    if model.chooses:
+        for run in references.values():
+            check_part(find_run(run, options.tracking), fingerprint, again=refit)
+    before = model.chooses and not refit
+    files = {
+        part: find_checkpoint(run, options.tracking, before_refit=before)
+        for part, run in references.items()
+    }
     parts = {
         part: load_model(file, model.n_users, model.n_items, trusted=options.trusted)
         for part, file in files.items()

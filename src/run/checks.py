@@ -148,11 +148,18 @@ def _check_refit(options: Options) -> None:
 
 def _check_pretrained(options: Options, model: Recommender) -> None:
     given = options.model.pretrained
-    if given and not model.parts:
+    if given and not (model.parts or model.free_parts):
         raise UserError(
             f"{options.model.name} can't start from trained models: leave out model.pretrained"
         )
-    if given and set(given) != set(model.parts):
+    if model.chooses and not options.protocol.validation:
+        raise UserError(
+            f"{options.model.name} chooses on validation, which protocol={options.protocol.name} "
+            "has not"
+        )
+    if model.free_parts and not given:
+        raise UserError(f"{options.model.name} needs trained models: model.parts=[RUN,RUN,...]")
+    if given and model.parts and set(given) != set(model.parts):
         both = "both " * (len(model.parts) == 2)
         raise UserError(f"model.pretrained needs {both}{' and '.join(model.parts)}")
     for reference in given.values():

@@ -21,7 +21,7 @@ from src.run.assembly import Run, assemble, assemble_refit
 from src.run.energy import measuring
 from src.run.finished import REFIT, forget_parts, write_finished
 from src.run.leading import Leader, leading
-from src.run.lookup import BEST
+from src.run.lookup import BEST, CHOSEN
 from src.run.options import Options
 from src.run.provenance import check_data
 from src.run.recording import RecordKeeping, recording
@@ -31,6 +31,7 @@ from src.run.summary import print_results
 from src.run.validation import judge_users
 from src.tracking import Tracker
 from src.training.checkpoint_files import find_start, read_epoch, share
+from src.training.checkpoints import load_model
 from src.training.trainer import checkpoints_in, find_history
 
 
@@ -152,12 +153,18 @@ def _refit(
 ) -> Run:
     """Train a fresh model with validation in training, for as many epochs; adds its seconds.
 
-    It takes the place of the best epoch's.
+    It takes the place of the best epoch's, which stays as `CHOSEN`. What was chosen on validation
+    beside the epoch is kept.
     """
     epochs, own = int(metrics["fit/best_epoch"]), folder / REFIT
     print(f"fitting again with validation as part of training: {epochs} epochs")
     processes = leader.for_trainer(refit_epochs=epochs, folder=str(own)) if leader else None
+    if not (folder / CHOSEN).exists():  # a run that goes on may have come so far before
+        share(folder / BEST, folder / CHOSEN)
     again = assemble_refit(options, own, made.data, epochs, processes=processes)
+    if again.module.model.chooses:
+        chosen = load_model(folder / CHOSEN, trusted=options.trusted)
+        again.module.model.choose_like(chosen)
     metrics["refit/seconds"] = _fit(again, own, resuming=resuming)
     share(own / BEST, folder / BEST)
     return again

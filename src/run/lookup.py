@@ -11,6 +11,8 @@ from src.errors import UserError
 
 BEST = Path("checkpoints/best.ckpt")
 LAST = Path("checkpoints/last.ckpt")
+CHOSEN = Path("checkpoints/chosen.ckpt")
+"""The epoch chosen on validation, where the run was trained again with that."""
 
 # Folders of OUTPUTS that hold runs
 HOMES = ("runs", "jobs")
@@ -55,8 +57,14 @@ def _places(reference: str) -> Iterator[Path]:
         yield path.parent.parent
 
 
-def find_checkpoint(reference: str, tracking: Mapping[str, Any]) -> Path:
-    """Return the checkpoint file itself, or the best one of the run that `reference` names."""
+def find_checkpoint(
+    reference: str, tracking: Mapping[str, Any], *, before_refit: bool = False
+) -> Path:
+    """Return the checkpoint file itself, or the best one of the run that `reference` names.
+
+    `before_refit`: that of before it was trained again with validation, if it was.
+    """
     if reference.endswith(".ckpt"):
         return Path(reference)
-    return find_run(reference, tracking) / BEST
+    folder = find_run(reference, tracking)
+    return folder / (CHOSEN if before_refit and (folder / CHOSEN).is_file() else BEST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +32,8 @@ GROUPS = (
     "tracking",
 )
 
+# Entries of a model's configuration that are no options of it
+ASIDE = ("name", "pretrained", "parts")
 # Options of data that name files: of data=parts, and of ncf-ml-1m
 PARTS = ("train", "test", "candidates_file", "times")
 
@@ -202,7 +204,11 @@ def _read_model(node: Mapping[str, Any]) -> Model:
             f"model.pretrained={shorten(given)}: runs by part, as model.pretrained.gmf=RUN"
         )
     pretrained = {part: str(run) for part, run in given.items() if run is not None}
-    own = {key: value for key, value in node.items() if key not in ("name", "pretrained")}
+    parts = node.get("parts") or []
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        parts = [parts]
+    pretrained |= {str(number): str(run) for number, run in enumerate(parts, 1)}
+    own = {key: value for key, value in node.items() if key not in ASIDE}
     return Model(_read_name(node, "model"), Component.read(own, "model"), pretrained)
 
 

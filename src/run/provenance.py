@@ -14,6 +14,8 @@ from src.config.compose import Plain, given_words, is_job
 from src.config.paths import CONF
 from src.errors import UserError
 from src.run.code_identity import code_version
+from src.run.finished import read_finished
+from src.run.lookup import CHOSEN
 
 CODE = CONF.parent
 FILE = "provenance.json"
@@ -43,14 +45,43 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
     return tags
 
 
+def check_part(folder: Path, fingerprint: str, *, again: bool) -> None:
+    """Raise UserError unless the run in `folder` may be part of a model that chooses on validation.
+
+    It was trained on the same data, and has weights that have not seen validation; `again`: others
+    that have, too.
+    """
+    known = _read(folder)
+    if known.get("data_fingerprint") != fingerprint:
+        raise UserError(
+            f"{folder} was trained on other data or another split, which may hold what is "
+            "validation here: train it with the same data and protocol"
+        )
+    was_refit = "refit/seconds" in (read_finished(folder) or {})
+    if was_refit and not (folder / CHOSEN).is_file():
+        raise UserError(
+            f"{folder} was trained again with validation, on which weights are chosen here, and "
+            "has kept nothing of before: train it again"
+        )
+    if again and not was_refit:
+        raise UserError(
+            f"protocol.refit=true: {folder} was not trained again with validation; train it so too"
+        )
+
+
 def check_data(folder: Path, fingerprint: str) -> None:
     """Raise UserError when the run in `folder`, which goes on, was begun with other data."""
-    try:
-        before = json.loads((folder / FILE).read_text())["data_fingerprint"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return
-    if before != fingerprint:
+    if _read(folder).get("data_fingerprint", fingerprint) != fingerprint:
         raise UserError(f"{folder}: the data have changed since this run began: start anew")
+
+
+def _read(folder: Path) -> dict[str, str]:
+    """Return what is known of the run in `folder`; nothing where that is missing or damaged."""
+    try:
+        known = json.loads((folder / FILE).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _without_sweep(overrides: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from src.models import Recommender
 from src.training.checkpoint_files import check_whole
 
 # Entries of a model's configuration that are no options of it
-ASIDE = ("name", "pretrained")
+ASIDE = ("name", "pretrained", "parts")
 
 
 def make_model(chosen: Component, n_users: int, n_items: int) -> Recommender:

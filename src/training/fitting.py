@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
+from src.data.datamodule import InteractionDataModule
 from src.data.interactions import Interactions
 from src.errors import UserError
+from src.evaluation.expectation import expected_ndcg
 from src.models.fitted import Fitted
 from src.training.judging import Judge
 
@@ -26,6 +28,7 @@ class FittedModule(Judge):
             raise UserError(f"{kind} predicts no ratings: leave out rated")
         super().__init__(model, **judging)
         self.rated = rated
+        self.chosen: dict[str, float] = {}
 
     def on_fit_start(self) -> None:
         if not cast("Fitted", self.model).iterative:
@@ -35,8 +38,36 @@ class FittedModule(Judge):
             trainer.callbacks = [c for c in trainer.callbacks if not _is_last(c)]  # type: ignore[attr-defined]
 
     def training_step(self, train: Interactions, _: int) -> None:
-        cast("Fitted", self.model).fit(train)
+        model = cast("Fitted", self.model)
+        model.fit(train)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if model.chooses and len(data.prepared.part("val")):  # else it has taken a choice over
+            self._let_choose(model)
         self.count_steps(1)
+
+    def _let_choose(self, model: Any) -> None:
+        """Let the model choose on validation, and say what came of it."""
+        data = cast("InteractionDataModule", self.trainer.datamodule)  # type: ignore[attr-defined]
+        prepared = data.prepared
+        targets = prepared.candidates
+        n_drawn = None if targets is None else targets["test"].shape[1]
+        choice = model.choose(
+            prepared.part("val"), prepared.split.items_by_user(), expected_ndcg(n_drawn)
+        )
+        self.chosen = {
+            "fit/chosen_ndcg@10": choice.gain,
+            "fit/two_fold_ndcg@10": choice.two_fold,
+            "fit/evaluations": float(choice.evaluations),
+        }
+        weights = ", ".join(f"{weight:.3g}" for weight in choice.weights.tolist())
+        print(
+            f"weights {weights}, less popular last; NDCG@10 {choice.gain:.4f} on validation, "
+            f"{choice.two_fold:.4f} on users that they were not chosen on"
+        )
+
+    def epoch_figures(self, seconds: float) -> dict[str, float]:
+        """Return what was chosen, if anything was."""
+        return self.chosen
 
     def configure_optimizers(self) -> None:
         """Return none: nothing has gradients."""
