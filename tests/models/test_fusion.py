@@ -23,7 +23,6 @@ from src.models.testing import (
     train_part,
 )
 
-
 SEED = 3  # one with which every item differs
 
 
