@@ -7,7 +7,7 @@ He et al. 2017 start NeuMF from a trained GMF and a trained MLP and weigh them b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,12 @@ class Fusion(Fitted):
         self.branches = nn.ModuleList(parts.values())
         self.arguments = {**self.arguments, "branches": [part.recipe for part in parts.values()]}
         self.store(weights=torch.ones(len(parts) + 1, dtype=torch.float64))
+
+    def train(self, mode: bool = True) -> Self:
+        """Leave the parts as they judge: they were trained before."""
+        super().train(mode)
+        self.branches.eval()
+        return self
 
     def fit(self, train: Interactions) -> None:
         if not len(self.branches):

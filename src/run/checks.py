@@ -157,8 +157,6 @@ def _check_pretrained(options: Options, model: Recommender) -> None:
             f"{options.model.name} chooses on validation, which protocol={options.protocol.name} "
             "has not"
         )
-    if model.free_parts and not given:
-        raise UserError(f"{options.model.name} needs trained models: model.parts=[RUN,RUN,...]")
     if given and model.parts and set(given) != set(model.parts):
         both = "both " * (len(model.parts) == 2)
         raise UserError(f"model.pretrained needs {both}{' and '.join(model.parts)}")

@@ -130,6 +130,7 @@ def _select(made: Run, options: Options, folder: Path, seconds: float) -> Select
         "fit/best_epoch": selected + 1,
         "fit/parameters": sum(p.numel() for p in made.module.model.parameters()),
     }
+    fitted |= made.module.chosen
     speed = "train/examples_per_second"
     if speed in best:
         fitted["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)

@@ -92,7 +92,8 @@ def rehearse(cfg: DictConfig) -> list[Rehearsal]:
     stages = list(take_stages(cfg).items())
     checked = [check_options(stage) for _, stage in stages]
     own = check_options(cfg)
-    return [_measure(options) for options in (*checked, own)]
+    every = [*checked, own] if _can_be_measured(own) else checked
+    return [_measure(options) for options in every]
 
 
 def print_rehearsals(stages: Sequence[Rehearsal]) -> float:
@@ -103,6 +104,12 @@ def print_rehearsals(stages: Sequence[Rehearsal]) -> float:
     if len(stages) > 1:
         print(f"in all      {duration(total)} at most, with pre-training")
     return total
+
+
+def _can_be_measured(options: Options) -> bool:
+    """Tell whether a run can begin: not if it stands on the stages before it alone."""
+    model = options.model.component.callable
+    return not getattr(model, "free_parts", False) or bool(options.model.pretrained)
 
 
 def _measure(options: Options) -> Rehearsal:

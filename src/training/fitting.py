@@ -28,7 +28,6 @@ class FittedModule(Judge):
             raise UserError(f"{kind} predicts no ratings: leave out rated")
         super().__init__(model, **judging)
         self.rated = rated
-        self.chosen: dict[str, float] = {}
 
     def on_fit_start(self) -> None:
         if not cast("Fitted", self.model).iterative:
@@ -64,10 +63,6 @@ class FittedModule(Judge):
             f"weights {weights}, less popular last; NDCG@10 {choice.gain:.4f} on validation, "
             f"{choice.two_fold:.4f} on users that they were not chosen on"
         )
-
-    def epoch_figures(self, seconds: float) -> dict[str, float]:
-        """Return what was chosen, if anything was."""
-        return self.chosen
 
     def configure_optimizers(self) -> None:
         """Return none: nothing has gradients."""

@@ -56,6 +56,8 @@ class Judge(pl.LightningModule):
         """The last epoch's metrics in full precision; Lightning's own copies are float32."""
         self.tested: dict[str, float] = {}
         """The test metrics, after testing."""
+        self.chosen: dict[str, float] = {}
+        """What a model that chooses on validation came to by that."""
         self.rankings: list[Ranking] = []
         """What was scored last: one for each loader."""
         self._generator: Tensor | None = None

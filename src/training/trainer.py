@@ -191,6 +191,8 @@ def _quieten() -> None:
     # of best.ckpt and last.ckpt the first is meant by ckpt_path="best"
     warnings.filterwarnings("ignore", message=".*with multiple `ModelCheckpoint` callbacks.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    # parts of a fusion, which were trained before
+    warnings.filterwarnings("ignore", message=".*module.s. in eval mode at the start.*")
     # what is logged is the same on all processes, or of the first one alone
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
     warnings.filterwarnings("ignore", message=".*returned `None`, this fit will run with no opt.*")
