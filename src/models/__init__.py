@@ -10,6 +10,7 @@ from src.models.linear import EASE, SLIM
 from src.models.mf import MF, SVDpp
 from src.models.ncf import GMF, MLP, NCF, NeuMF
 from src.models.neighbours import ItemKNN, RP3beta, UserKNN
+from src.models.next_item import SLIST, Markov, NextItemRidge, RecentEASE
 from src.models.popularity import ItemPop, Random
 from src.models.recommender import Recommender
 from src.models.variants import GeneralNCF, RecoHutNCF
@@ -24,6 +25,7 @@ __all__ = [
     "NCF",
     "NMF",
     "SLIM",
+    "SLIST",
     "Fitted",
     "Fusion",
     "GeneralNCF",
@@ -31,10 +33,13 @@ __all__ = [
     "ItemPop",
     "Lateness",
     "LightGCN",
+    "Markov",
     "NeuMF",
+    "NextItemRidge",
     "PureSVD",
     "RP3beta",
     "Random",
+    "RecentEASE",
     "RecoHutNCF",
     "Recommender",
     "SVDpp",

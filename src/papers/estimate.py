@@ -15,7 +15,7 @@ from src.config.compose import Plain, plain
 from src.reporting.wording import counted, duration
 from src.run.finished import read_finished
 from src.run.identity import make_key, name_kind, read_fingerprint
-from src.run.pretraining import take_stages
+from src.run.pretraining import start_from, take_stages
 from src.sweeping.plan import Job
 
 # Of many runs there are many files: libyaml reads them ten times faster than Python
@@ -100,7 +100,7 @@ def _list_work(job: Job) -> dict[Path, Plain]:
         folder = _find_folder(options, job)
         if read_finished(folder) is None:
             work[folder] = options
-        cfg.model.pretrained[name] = str(folder)
+        start_from(cfg, name, folder)
     return {**work, job.folder: plain(cfg)}
 
 

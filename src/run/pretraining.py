@@ -25,11 +25,17 @@ def pretrain(cfg: DictConfig, run_stage: Callable[[str, DictConfig], Path]) -> N
         check_options(one)
     for name, stage in stages.items():
         print(f"pre-training {name}", flush=True)
-        cfg.model.pretrained[name] = str(run_stage(name, stage))
+        start_from(cfg, name, run_stage(name, stage))
     # what the stages' own configurations name, their checkpoints may name too
     named = [module for stage in stages.values() for module in trusted_modules(plain(stage))]
     if named:
         cfg.trust = list(dict.fromkeys([*trusted_modules(plain(cfg)), *named]))
+
+
+def start_from(cfg: DictConfig, name: str, folder: Path) -> None:
+    """Let a run start from the one in `folder`, which some models know by any name."""
+    with open_dict(cfg.model.pretrained):
+        cfg.model.pretrained[name] = str(folder)
 
 
 def take_stages(cfg: DictConfig) -> dict[str, DictConfig]:
