@@ -12,7 +12,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
-from src.config.durable import replacing, write_text
+from src.config.durable import replacing, share, write_text
 from src.evaluation.catalogue import describe_metrics
 from src.evaluation.results_files import write_results
 from src.models import Fitted
@@ -29,7 +29,7 @@ from src.run.recovery import name_results
 from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
 from src.tracking import Tracker
-from src.training.checkpoint_files import find_start, read_epoch, share
+from src.training.checkpoint_files import find_start, read_epoch
 from src.training.trainer import checkpoints_in, find_history
 
 
@@ -82,7 +82,7 @@ def run(
         write_finished(folder, metrics)
         forget_parts(folder)
         log_final(tracker, metrics, by_epoch=selection.by_epoch)
-    print_results(options, metrics, folder, tracker.location)
+    print_results(options, metrics, folder, tracker.location, artifacts=tracker.artifacts)
     return metrics[options.protocol.monitor]
 
 

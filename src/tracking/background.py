@@ -117,6 +117,13 @@ class BackgroundTracker(Tracker):
             return f"{self._journal.file.parent}, not yet in {self.uri}"
         return record.location
 
+    @property
+    def artifacts(self) -> Path | None:  # type: ignore[override]
+        record = self._delivery.record
+        # a server may be away by now
+        there = self._delivered and embedded(self.uri) is not None
+        return record.artifacts if record is not None and there else None
+
     def log_params(self, params: Mapping[str, Any]) -> None:
         self._write("params", params=params)
 

@@ -26,6 +26,9 @@ class Tracker:
     run_id: str | None = None
     """What the record is found by."""
 
+    artifacts: Path | None = None
+    """The folder of the record's files, once all is sent, if it is one of this machine."""
+
     def __enter__(self) -> Self:
         return self
 

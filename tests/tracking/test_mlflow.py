@@ -14,7 +14,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from src.config.durable import write_text
 from src.errors import UserError
+from src.run.disk_use import measure_folders
 from src.tracking import open_tracker
 from src.tracking.delivery import list_files
 from src.tracking.mlflow import MLflowTracker
@@ -136,6 +138,49 @@ def test_artifacts_lie_beside_the_database(trained: TrainedHome, run: Run) -> No
     folder = trained.home / "outputs" / "mlartifacts" / run.info.run_id / "artifacts"
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert run.info.artifact_uri == folder.as_uri()
+
+
+def test_a_checkpoint_is_on_the_disk_once(trained: TrainedHome, run: Run) -> None:
+    kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id / "artifacts"
+    for name in ("best.ckpt", "last.ckpt"):
+        assert (kept / "checkpoints" / name).samefile(trained.run.folder / "checkpoints" / name)
+    # what is written in place is copied
+    assert not (kept / "history.csv").samefile(trained.run.folder / "history.csv")
+
+
+def test_an_artifact_stays_when_its_checkpoint_is_replaced(
+    trained: TrainedHome, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "best.ckpt"
+    with tracker(trained, "replaced", artifacts=str(tmp_path / "artifacts")) as one:
+        for content in ("first", "second"):
+            write_text(checkpoint, content)
+            one.log_file(checkpoint, "checkpoints")
+        write_text(checkpoint, "third")
+    assert one.artifacts is not None
+    assert (one.artifacts / "checkpoints" / "best.ckpt").read_text() == "second"
+
+
+def test_another_disk_gets_a_copy(
+    trained: TrainedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: Any) -> None:
+        raise OSError("another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    write_text(tmp_path / "best.ckpt", "weights")
+    with tracker(trained, "another-disk", artifacts=str(tmp_path / "artifacts")) as one:
+        one.log_file(tmp_path / "best.ckpt", "checkpoints")
+    assert one.artifacts is not None
+    copy = one.artifacts / "checkpoints" / "best.ckpt"
+    assert copy.read_text() == "weights"
+    assert not copy.samefile(tmp_path / "best.ckpt")
+
+
+def test_a_run_says_how_much_room_it_takes(trained: TrainedHome, run: Run) -> None:
+    kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id
+    size = measure_folders([trained.run.folder, kept])
+    assert trained.run.said("disk") == f"{size / 10**6:.1f} MB"
 
 
 def test_a_run_that_fails_says_why(trained: TrainedHome, client: MlflowClient, call: Call) -> None:
