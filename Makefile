@@ -71,8 +71,8 @@ format: .venv/ready  ## let ruff format the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000
-	$(PY) -m src.dashboard
+dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000; ARGS="port=5077" for another port
+	$(PY) -m src.dashboard $(ARGS)
 
 browse: .venv/ready  ## a page for looking at a trained run; RUN=NAME, or RUN=NAME,NAME for two side by side
 	$(PY) -m src.serve run=$(RUN) $(ARGS)

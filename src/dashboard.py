@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from src.config.paths import OUTPUTS
 from src.config.ports import check_port
@@ -51,12 +52,16 @@ def _take_port(words: Sequence[str]) -> tuple[int, list[str]]:
 
 
 def _find_latest(uri: str, port: int) -> str:
-    """Return the address of the latest run's experiment: MLflow's first page is of other things."""
+    """Return the address of the latest sweep, or of all runs: MLflow's first page is of others."""
     from src.tracking.reading import Reader
 
-    latest = Reader(uri).latest_experiment()
-    page = "experiments" if latest is None else f"experiments/{latest}/runs"
-    return f"http://{HOST}:{port}/#/{page}?workflowType=machine_learning"
+    latest = Reader(uri).latest_view()
+    page, shown = "experiments", {"workflowType": "machine_learning"}
+    if latest is not None:
+        experiment, view = latest
+        page = f"experiments/{experiment}/runs"
+        shown |= {"viewStateShareKey": view} if view else {}
+    return f"http://{HOST}:{port}/#/{page}?{urlencode(shown)}"
 
 
 if __name__ == "__main__":

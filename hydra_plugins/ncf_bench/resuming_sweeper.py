@@ -71,7 +71,14 @@ class ResumingSweeper(BasicSweeper):
             for first in range(0, len(left), max(1, size)):
                 batch = left[first : first + size]
                 record.starting(batch)
-                words = [[*job.words, assign("hydra.sweep.subdir", job.key)] for job in batch]
+                words = [
+                    [
+                        *job.words,
+                        assign("hydra.sweep.subdir", job.key),
+                        assign("sweep.place", job.place),
+                    ]
+                    for job in batch
+                ]
                 results = self.launcher.launch(words, initial_job_idx=first)
                 record.ended(batch, list(map(_read_error, results)))
         record.raise_failures()

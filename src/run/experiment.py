@@ -26,9 +26,11 @@ from src.run.options import Options
 from src.run.provenance import check_data
 from src.run.recording import RecordKeeping, recording
 from src.run.recovery import name_results
+from src.run.run_page import write_run_page
 from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
 from src.tracking import Tracker
+from src.tracking.notes import NOTE
 from src.training.checkpoint_files import find_start, read_epoch
 from src.training.trainer import checkpoints_in, find_history
 
@@ -79,6 +81,8 @@ def run(
         metrics |= energy if whole else {}
         if testing:
             metrics |= test(made, folder, folder / BEST)
+            if options.tracking["name"] != "none":
+                tracker.set_tags({NOTE: write_run_page(folder, options, made, metrics)})
         write_finished(folder, metrics)
         forget_parts(folder)
         log_final(tracker, metrics, by_epoch=selection.by_epoch)

@@ -13,7 +13,9 @@ from pathlib import Path
 from src.config.compose import Plain, given_words, is_job
 from src.config.paths import CONF
 from src.errors import UserError
+from src.reporting.palette import distinct_color
 from src.run.code_identity import code_version
+from src.tracking.tracker import COLOR, PARENT
 
 CODE = CONF.parent
 FILE = "provenance.json"
@@ -38,8 +40,10 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
     }
     if is_job():
         tags |= {"sweep": options["sweep"]["name"], "job": folder.name}
+        if options["sweep"]["place"] is not None:
+            tags[COLOR] = distinct_color(options["sweep"]["place"])
         if options["sweep"]["parent"] is not None:
-            tags["mlflow.parentRunId"] = options["sweep"]["parent"]
+            tags[PARENT] = options["sweep"]["parent"]
     return tags
 
 

@@ -11,6 +11,7 @@ from src.config.compose import Plain
 from src.data.sources.items import ItemFile, read_items
 from src.run.assembly import make_data
 from src.run.finished import read_finished
+from src.run.item_table import read_item_table
 from src.run.lookup import default_store, find_checkpoint, find_run
 from src.run.options import Options, read_options
 from src.run.saved import read_changed_options
@@ -59,7 +60,4 @@ def _find_items(options: Options, own: str | Path | None) -> pd.DataFrame | None
     """Read the user's own table of items, or the data's, where there is one."""
     if own is not None:
         return read_items(ItemFile(Path(own).expanduser()))
-    source = options.data.source.build()
-    find = getattr(source, "item_file", None)
-    file = find() if find is not None else None
-    return None if file is None else read_items(file)
+    return read_item_table(options)

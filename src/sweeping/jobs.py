@@ -22,9 +22,10 @@ from src.run.lease import holding
 from src.run.pretraining import pretrain
 from src.run.provenance import collect_tags
 from src.tracking import open_tracker
+from src.tracking.tracker import COLOR, PARENT
 
 # What makes a run a child in a sweep's record, which a pre-training stage is not
-OF_A_SWEEP = ("sweep", "mlflow.parentRunId")
+OF_A_SWEEP = ("sweep", PARENT, COLOR)
 
 
 def name_run(model: str, swept: Mapping[str, str]) -> str:

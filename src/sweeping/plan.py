@@ -32,6 +32,7 @@ class SweepOptions:
     jobs: str = ""
     parent: str | None = None
     swept: list[str] | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Job:
     options: Plain
     key: str
     folder: Path
+    place: int = 0
+    """Its number in the sweep, from 0."""
 
     @property
     def metrics(self) -> dict[str, float] | None:
@@ -69,7 +72,8 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
         key = make_key(options, fingerprints[data])
         folder = Path(options["sweep"]["jobs"]) / key
         said = dict(word.split("=", 1) for word in words)
-        job = Job(words, {option: said[option] for option in swept}, options, key, folder)
+        own = {option: said[option] for option in swept}
+        job = Job(words, own, options, key, folder, place=len(jobs))
         jobs.setdefault(key, job)
     return list(jobs.values())
 

@@ -14,6 +14,7 @@ from filelock import FileLock
 from src.tracking import unsent
 from src.tracking.journal import PREFIX, Journal, JournalEntry
 from src.tracking.mlflow import MLflowTracker
+from src.tracking.notes import NOTE, resolve_links
 from src.tracking.store import first_line, is_refusal, store_errors
 from src.tracking.tracker import PARENT
 from src.tracking.views import View
@@ -199,7 +200,9 @@ class Delivery:
         self._advance(self._sent.offset)
 
     def _resolve(self, record: MLflowTracker, tag: str, value: Any) -> Any:
-        """Return the tag's value: a sweep that was recorded after its jobs has a run id now."""
+        """Return the tag's value: what it is about has a run id now, and so an address."""
+        if tag == NOTE:
+            return resolve_links(str(value), record.experiment_id, str(record.run_id))
         if not _is_reference(tag, value):
             return value
         found = record.find({"record": value})

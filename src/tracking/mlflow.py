@@ -198,8 +198,8 @@ class MLflowTracker(Tracker):
             self.client.log_artifact(self.run_id, str(file), folder)
 
     def save_view(self, view: View) -> None:
-        """Add a view to those of the experiment, in place of this run's earlier one."""
-        tag = f"{TAG}{self.run_id}"
+        """Add a view to those of the experiment, in place of an earlier one of its key."""
+        tag = f"{TAG}{view.key or self.run_id}"
         self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
 
     def finish(self, status: str, at: int | None = None) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PARENT = "mlflow.parentRunId"
 """The tag of a run within another, such as a sweep's."""
 
+COLOR = "mlflow.runColor"
+"""The tag with the colour that MLflow's charts draw a run in; without, one of a few by its id."""
+
 
 class Tracker:
     """A run's record, as a context manager: closed with the status that the block ends with."""

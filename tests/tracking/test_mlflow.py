@@ -64,7 +64,7 @@ def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> s
 
 def test_a_run_that_ends_well(run: Run) -> None:
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "neumf seed 0"
+    assert run.info.run_name == "neumf candidates=20 max_epochs=2 seed 0"
     assert run.info.end_time >= run.info.start_time
 
 
@@ -120,11 +120,13 @@ def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> Non
         "checkpoints",
         "config.yaml",
         "curves.png",
+        "groups.svg",
         "history.csv",
         "metrics.json",
         "per_user.parquet",
         "provenance.json",
         "ranks.parquet",
+        "recommended.html",
         "started.json",
         "train.log",
     }
