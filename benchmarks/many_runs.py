@@ -17,12 +17,19 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.browser import browsing, serving, until
 from benchmarks.screenshots import save
+from src.dashboard import find_page
+from src.tracking.first_sight import SCRIPT
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 WIDTH, HEIGHT = 1440, 900
-DATA = ("data=synthetic", "data.batch_size=4096", "optimizer.lr=0.005")
-FEW = ("trainer.max_epochs=6",)
+DATA = (
+    "data=synthetic",
+    "data.source.n_users=1000",
+    "data.source.n_items=500",
+    "data.source.n_interactions=60000",
+)
+FEW = ("optimizer.lr=0.005", "trainer.max_epochs=8")
 ALONE = (
     ("model=itempop",),
     ("model=itemknn",),
@@ -36,7 +43,10 @@ ALONE = (
 )
 SWEEP = ("-m", "model=gmf,mlp,neumf", "model.factors=8,16", "seed=0,1", *FEW)
 SEARCH = ("model=gmf", "trials=6", "name=gmf-search", *FEW)
-UNDER_WAY = ("-m", "sweep.name=negatives", "model=neumf", "data.negatives=1,2,4,8,16", "seed=0,1")
+UNDER_WAY = (
+    *("-m", "sweep.name=negatives", "model=neumf", "data.negatives=1,2,4,8,16", "seed=0,1"),
+    *("optimizer.lr=0.001", "trainer.max_epochs=40"),
+)
 FINISHED_OF_IT = 3
 
 
@@ -49,14 +59,18 @@ def main() -> None:
         _run(home, "src.tune", *SEARCH)
         _run(home, "src.train", *SWEEP)
         with _under_way(home), serving(home) as url, browsing(WIDTH, HEIGHT) as page:
-            page.goto(find_page(home, url))
+            page.add_init_script(SCRIPT)
+            page.goto(find_page(f"sqlite:///{home}/outputs/mlflow.db", url))
             rows = page.locator(".ag-pinned-left-cols-container .ag-row")
             until(lambda: rows.count() > FINISHED_OF_IT, True)
             save(page, "dashboard")
 
 
 def _command(home: Path, module: str, *words: str) -> tuple[list[str], dict[str, str]]:
-    return [sys.executable, "-m", module, *DATA, *words], {**os.environ, "NCF_HOME": str(home)}
+    return [sys.executable, "-m", module, *words, *DATA], {
+        **os.environ,
+        "NCF_HOME": str(home),
+    }
 
 
 def _run(home: Path, module: str, *words: str) -> None:
@@ -67,7 +81,7 @@ def _run(home: Path, module: str, *words: str) -> None:
 @contextmanager
 def _under_way(home: Path) -> Iterator[None]:
     """A sweep of which some jobs are finished, until the block ends."""
-    command, environment = _command(home, "src.train", *UNDER_WAY, "trainer.max_epochs=60")
+    command, environment = _command(home, "src.train", *UNDER_WAY)
     process = subprocess.Popen(command, env=environment, cwd=REPOSITORY)
     try:
         jobs = home / "outputs" / "jobs"

@@ -62,9 +62,8 @@ def runs(url: str, trained: TrainedHome) -> list[Record]:
 def test_a_sweep_is_a_tree(dashboard: Dashboard) -> None:
     from benchmarks.browser import until
 
-    until(
-        lambda: {SWEEP, "neumf candidates=20 max_epochs=2 seed 0"} <= set(dashboard.names()), True
-    )
+    alone = "neumf candidates=20 max_epochs=2 seed 0"
+    until(lambda: {SWEEP, alone} <= set(dashboard.names()), True)
     assert not {"gmf", "mlp"} & set(dashboard.names())
     dashboard.search(f'tags.sweep = "{SWEEP}"')
     until(dashboard.names, [SWEEP])

@@ -53,6 +53,11 @@ def test_a_sweep_is_a_tree(trained: TrainedHome, call: Call) -> None:
     assert [child.info.run_name for child in children] == names
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
     assert {child.data.tags["sweep"] for child in children} == {parent.info.run_name}
+    colors = [child.data.tags["mlflow.runColor"] for child in children]
+    assert len(set(colors)) == 4
+    note = parent.data.tags["mlflow.note.content"]
+    link = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts/"
+    assert note.startswith(f"[report]({link}report.html)")
     jobs = trained.home / "outputs" / "jobs"
     for child in children:
         assert child.data.tags["output_folder"] == str(jobs / child.data.tags["job"])

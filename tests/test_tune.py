@@ -114,7 +114,8 @@ def test_the_record_is_a_tree(searched: tuple[Path, Finished]) -> None:
     children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{finished.run_id}'")
     assert sorted(run.data.tags["trial"] for run in children) == ["0", "1", "2", "3"]
     assert {run.data.tags["sweep"] for run in children} == {"small-gmf"}
-    assert {run.info.run_name for run in children} == {f"trial {n}" for n in range(4)}
+    assert {run.info.run_name for run in children} == {f"gmf trial {n}" for n in range(4)}
+    assert len({run.data.tags["mlflow.runColor"] for run in children}) == 4
     one = next(run for run in children if run.data.tags["trial"] == "0")
     assert float(one.data.params["optimizer.lr"]) == trials.loc[0, "optimizer.lr"]
     assert one.data.metrics["best/val/ndcg_at_10"] == trials.loc[0, "val/ndcg@10"]

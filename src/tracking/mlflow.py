@@ -200,7 +200,14 @@ class MLflowTracker(Tracker):
     def save_view(self, view: View) -> None:
         """Add a view to those of the experiment, in place of an earlier one of its key."""
         tag = f"{TAG}{view.key or self.run_id}"
-        self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
+        except MlflowException:
+            # of several runs that are an experiment's first, another may just have saved it
+            if tag not in self.client.get_experiment(self.experiment_id).tags:
+                raise
 
     def finish(self, status: str, at: int | None = None) -> None:
         self.set_tags({"status": status})

@@ -13,7 +13,7 @@ TAG = "mlflow.sharedViewState."
 ALL_RUNS = "all-runs"
 """The key of the view of all runs."""
 
-NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 260, 110, 170  # pixels
+NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 290, 110, 165  # pixels: four metrics of 1440
 
 
 @dataclass(frozen=True)

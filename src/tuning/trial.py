@@ -39,7 +39,7 @@ def run_trial(
     trial.set_user_attr("words", words)
     cfg = compose([*words, "protocol.refit=false"])
     if "run_name" in cfg.tracking:
-        OmegaConf.update(cfg, "tracking.run_name", f"trial {trial.number}")
+        OmegaConf.update(cfg, "tracking.run_name", f"{cfg.model.name} trial {trial.number}")
     tags = {
         **collect_tags(plain(cfg), folder),
         "overrides": " ".join(words),

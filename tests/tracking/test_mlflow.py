@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from src.config.durable import write_text
@@ -22,6 +23,7 @@ from src.tracking.delivery import list_files
 from src.tracking.mlflow import MLflowTracker
 from src.tracking.reading import find_run_folder
 from src.tracking.store import first_line
+from src.tracking.views import TAG, View
 from tests.commands import TINY
 
 if TYPE_CHECKING:
@@ -224,6 +226,26 @@ def test_a_deleted_experiment_comes_back(trained: TrainedHome, client: MlflowCli
     with tracker(trained, "deleted"):
         pass
     assert len(runs_of(client, "deleted")) == 2
+
+
+def test_two_first_runs_save_one_view(
+    trained: TrainedHome, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View("all", 'tags.seed != ""', [], ["test/hr@10"], "test/hr@10", False, key="all-runs")
+    set_tag = MlflowClient.set_experiment_tag
+
+    def beaten(*args: Any) -> None:
+        set_tag(*args)
+        raise MlflowException("UNIQUE constraint failed")
+
+    with tracker(trained, "first-runs") as one:
+        monkeypatch.setattr(MlflowClient, "set_experiment_tag", beaten)
+        one.save_view(view)
+        monkeypatch.setattr(MlflowClient, "set_experiment_tag", set_tag)
+        one.save_view(view)
+    found = client.get_experiment_by_name("first-runs")
+    assert found is not None
+    assert [tag for tag in found.tags if tag.startswith(TAG)] == [f"{TAG}all-runs"]
 
 
 def test_readers_don_t_block_the_writer(trained: TrainedHome) -> None:
