@@ -118,13 +118,18 @@ def browsing(width: int, height: int) -> Iterator[Page]:
         browser.close()
 
 
+def settle(page: Page) -> None:
+    """Makes the page a browser's where the dashboard's own app is installed, wherever it is not."""
+    page.add_init_script(f"if (window === top) {{ {SCRIPT} }}")  # not the artifacts within it
+
+
 class Dashboard:
     """What a user does in the dashboard at `url`, click by click."""
 
     def __init__(self, page: Page, url: str) -> None:
         """Opens it for the first time, as it is where the package is installed: at the runs."""
         self.page, self.url = page, url
-        page.add_init_script(SCRIPT)
+        settle(page)
         page.goto(url)
 
     def open_experiment(self, name: str) -> None:

@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.browser import browsing, serving, until
+from benchmarks.browser import browsing, serving, settle, until
 from benchmarks.screenshots import save
 from src.dashboard import find_page
-from src.tracking.first_sight import SCRIPT
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -59,7 +58,7 @@ def main() -> None:
         _run(home, "src.tune", *SEARCH)
         _run(home, "src.train", *SWEEP)
         with _under_way(home), serving(home) as url, browsing(WIDTH, HEIGHT) as page:
-            page.add_init_script(SCRIPT)
+            settle(page)
             page.goto(find_page(f"sqlite:///{home}/outputs/mlflow.db", url))
             rows = page.locator(".ag-pinned-left-cols-container .ag-row")
             until(lambda: rows.count() > FINISHED_OF_IT, True)

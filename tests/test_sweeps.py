@@ -12,6 +12,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from src.tracking.views import ALL_RUNS, TAG
 from tests.commands import SMALL_DATA, TINY, Finished, start, train
 from tests.test_end_to_end import repeatable
 from tests.tracking.test_mlflow import artifacts, runs_of
@@ -150,12 +151,18 @@ def test_killed_and_started_again(trained: TrainedHome) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
+    # its table was there while it ran
+    client = MlflowClient(trained.uri)
+    begun = next(run.info for run in runs_of(client, "killed"))
+    known = client.get_experiment(begun.experiment_id).tags
+    assert {f"{TAG}{begun.run_id}", f"{TAG}{ALL_RUNS}"} <= set(known)
+
     again = train(trained.home, *words)
     assert again.status == 0, again.err
     assert "2 jobs, 1 finished before" in again.out
     first_epoch = next(line for line in again.out.splitlines() if line.startswith("epoch"))
     assert int(first_epoch[5:].split("/")[0]) > 1
-    parent, children = tree(MlflowClient(trained.uri), "killed")
+    parent, children = tree(client, "killed")
     assert [run.info.status for run in (parent, *children)] == ["FINISHED"] * 3
 
     # as if it had never been killed
