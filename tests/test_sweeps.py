@@ -103,6 +103,9 @@ def test_a_job_of_two_sweeps_runs_once(trained: TrainedHome, call: Call) -> None
     _, children = tree(client, "second")
     (copy,) = [child for child in children if child.data.params["seed"] == "8"]
     assert copy.info.run_id != original.info.run_id
+    assert len({child.data.tags["mlflow.runColor"] for child in children}) == 2
+    own = f"runs/{copy.info.run_id}/artifacts/recommended.html)"
+    assert own in copy.data.tags["mlflow.note.content"]
     assert copy.data.tags["job"] == original.data.tags["job"]
     # what Lightning logged in single precision comes from the folder in double
     assert copy.data.metrics == pytest.approx(original.data.metrics, rel=1e-6)

@@ -11,19 +11,14 @@ import torch
 from src.data.interactions import IntArray, Interactions
 from src.data.prepared import Prepared
 from src.errors import UserError
-from src.evaluation.catalogue import PARTS, label_of
 from src.evaluation.ranking import Ranking
 from src.reporting.lists_page import ShownList, write_lists_page
 from src.reporting.pictures.group_bars import draw_group_bars
-from src.reporting.wording import decimal
 from src.run.assembly import Run
 from src.run.item_table import read_item_table
 from src.run.options import Options
-from src.tracking.notes import link_files
+from src.run.run_note import GROUPS, LISTS, make_note
 
-LISTS, GROUPS, CURVES = "recommended.html", "groups.svg", "curves.png"
-NAMES = {LISTS: "what it recommends", CURVES: "learning curves", GROUPS: "by group"}
-HEADLINES = ("rmse", "ndcg@10", "hr@10")
 USERS, LENGTH, HISTORY = 20, 10, 5
 
 
@@ -38,18 +33,7 @@ def write_run_page(folder: Path, options: Options, made: Run, metrics: Mapping[s
             "best of all items that each has not seen. ✓ is what the user then took."
         )
         write_lists_page(folder / LISTS, f"Recommended by {options.title}", about, lists)
-    return f"{_describe(metrics)}\n\n{link_files(folder, NAMES)}"
-
-
-def _describe(metrics: Mapping[str, float]) -> str:
-    """Return the results that matter most: "validation NDCG@10 .4072, HR@10 .6791; test ..."."""
-    parts = []
-    for part, label in PARTS.items():
-        names = [f"{part}/{name}" for name in HEADLINES if f"{part}/{name}" in metrics]
-        if names:
-            said = ", ".join(f"{label_of(name)} {decimal(metrics[name])}" for name in names)
-            parts.append(f"{label} {said}")
-    return "; ".join(parts)
+    return make_note(folder, metrics)
 
 
 def _read_titles(options: Options) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ TAG = "mlflow.sharedViewState."
 ALL_RUNS = "all-runs"
 """The key of the view of all runs."""
 
-NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 290, 110, 165  # pixels: four metrics of 1440
+NAME_WIDTH, PARAM_WIDTH, METRIC_WIDTH = 275, 110, 168  # pixels: four metrics of 1440
 
 
 @dataclass(frozen=True)

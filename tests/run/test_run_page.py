@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlflow.tracking import MlflowClient
 
 from src.run import run_page
-from src.run.run_page import CURVES, GROUPS, LISTS
+from src.run.run_note import CURVES, GROUPS, LISTS
 from tests.commands import TINY
 
 if TYPE_CHECKING:
