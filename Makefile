@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard browse services test-services clean
+.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots dashboard-picture lint format dashboard browse services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -16,6 +16,9 @@ train: .venv/ready  ## train NeuMF on MovieLens-1M; ARGS="model=gmf seed=1" for 
 
 screenshots: .venv/ready  ## pictures of the dashboard and a sweep's report, into docs; SWEEP=NAME
 	$(PY) -m benchmarks.screenshots sweep=$(SWEEP)
+
+dashboard-picture: .venv/ready  ## docs/dashboard.png, of thirty small runs: five minutes
+	$(PY) -m benchmarks.many_runs
 
 report: .venv/ready  ## the latest sweep's runs compared on one page; ARGS="sweep=NAME" for another
 	$(PY) -m src.report $(ARGS)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from src.config.paths import CONF
+from src.tracking.views import TAG
 from tests.commands import ONE_THREAD, REPOSITORY, SMALL_DATA, Finished, finish, start
 from tests.reporting.pictures.files import png_size
 
@@ -109,6 +110,14 @@ def test_the_record_is_a_tree(searched: tuple[Path, Finished]) -> None:
     best = trials.loc[trials["val/ndcg@10"].idxmax()]
     assert parent.data.metrics["best/val/ndcg_at_10"] == best["val/ndcg@10"]
     assert parent.data.metrics["trials/finished"] == 4
+    note = parent.data.tags["mlflow.note.content"]
+    history = f"#/experiments/1/runs/{finished.run_id}/artifacts/history.png"
+    assert f"[values by trial]({history})" in note
+    assert f"Best: trial {best['trial']} with val/ndcg@10" in note
+    view = json.loads(client.get_experiment("1").tags[f"{TAG}{finished.run_id}"])
+    condition = json.loads(view["state"])["searchFilter"]
+    trials_shown = client.search_runs(["1"], condition)
+    assert {run.data.tags["trial"] for run in trials_shown} == {"0", "1", "2", "3"}
     assert parent.data.tags["best_trial"] == str(best["trial"])
     assert float(parent.data.tags["best.optimizer.lr"]) == best["optimizer.lr"]
     children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{finished.run_id}'")
