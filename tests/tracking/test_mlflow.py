@@ -181,6 +181,22 @@ def test_another_disk_gets_a_copy(
     assert not copy.samefile(tmp_path / "best.ckpt")
 
 
+def test_a_remote_store_gets_a_copy(
+    trained: TrainedHome, client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str | None]] = []
+
+    def log_artifact(_: MlflowClient, run: str, file: str, folder: str | None = None) -> None:
+        sent.append((file, folder))
+
+    client.create_experiment("remote", artifact_location="s3://bucket/runs")
+    monkeypatch.setattr(MlflowClient, "log_artifact", log_artifact)
+    with tracker(trained, "remote") as one:
+        assert one.artifacts is None
+        one.log_file(tmp_path / "best.ckpt", "checkpoints")
+    assert sent == [(str(tmp_path / "best.ckpt"), "checkpoints")]
+
+
 def test_a_run_says_how_much_room_it_takes(trained: TrainedHome, run: Run) -> None:
     kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id
     size = measure_folders([trained.run.folder, kept])
