@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 from src.config.durable import flush_files, share
 from src.errors import UserError
 from src.tracking.database import creating
+from src.tracking.notes import address_run
 from src.tracking.store import (
     check_server,
     embedded,
@@ -123,6 +124,8 @@ class MLflowTracker(Tracker):
     @property
     def location(self) -> str:
         run = f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
+        if self.uri.startswith("http"):
+            return f"{run}: {self.uri}/{address_run(self.experiment_id, str(self.run_id))}"
         return f"{run}; make dashboard shows it"
 
     def resume(self) -> None:

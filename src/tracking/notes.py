@@ -24,4 +24,9 @@ def link_files(folder: Path, names: Mapping[str, str]) -> str:
 
 def resolve_links(note: str, experiment: str, run: str) -> str:
     """Return a note whose links lead to the files of this run in MLflow's pages."""
-    return note.replace(f"]({FILES}", f"](#/experiments/{experiment}/runs/{run}/artifacts/")
+    return note.replace(f"]({FILES}", f"]({address_run(experiment, run)}/artifacts/")
+
+
+def address_run(experiment: str, run: str) -> str:
+    """Return where a run's page is, below the address of MLflow's server."""
+    return f"#/experiments/{experiment}/runs/{run}"

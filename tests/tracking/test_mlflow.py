@@ -197,6 +197,15 @@ def test_a_remote_store_gets_a_copy(
     assert sent == [(str(tmp_path / "best.ckpt"), "checkpoints")]
 
 
+def test_where_a_person_finds_a_run(trained: TrainedHome) -> None:
+    one = tracker(trained, "found")
+    assert one.location.endswith(f"of {trained.uri}; make dashboard shows it")
+    one.uri = "http://127.0.0.1:5001"  # a server's pages are its own
+    page = f"http://127.0.0.1:5001/#/experiments/{one.experiment_id}/runs/{one.run_id}"
+    assert one.location.endswith(f": {page}")
+    one.finish("FINISHED")
+
+
 def test_a_run_says_how_much_room_it_takes(trained: TrainedHome, run: Run) -> None:
     kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id
     size = measure_folders([trained.run.folder, kept])
