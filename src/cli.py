@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -31,6 +32,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from src.config.completion import answer
 from src.config.compose import (
     choices_with,
     compose,
@@ -138,7 +140,8 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     try:
         if given.help:
             print(help_text(config_name), flush=True)
-        else:
+        elif not (given.shell_completion and answer(config_name, given.overrides)):
+            _say_at_once(config_name, given)
             app(_end_in_one_line(task))()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -156,6 +159,12 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
             from src.run.leading import dismiss
 
             dismiss()
+
+
+def _say_at_once(config_name: str, given: Namespace) -> None:
+    """Tell a terminal what goes on: one that stays blank for seconds looks like a hang."""
+    if sys.stderr.isatty() and not (given.shell_completion or given.cfg or given.info):
+        print(f"{config_name}: reading options, loading libraries", file=sys.stderr)
 
 
 @contextmanager
@@ -196,7 +205,9 @@ def given_multirun() -> bool:
 def split_words(words: Sequence[str] | None = None) -> tuple[list[str], list[str]]:
     """Return a command line's flags and its options, NAME=VALUE; by default this command's own."""
     every = sys.argv[1:] if words is None else list(words)
-    options = get_args_parser().parse_known_args(every)[0].overrides
+    given = get_args_parser().parse_known_args(every)[0]
+    # what the shell asks for completion is none of the command's own
+    options = [] if given.shell_completion else given.overrides
     return [word for word in every if word not in options], options
 
 

@@ -24,7 +24,7 @@ def export(cfg: DictConfig) -> None:
     written = write_export(run, request)
     print(f"written  {written}", flush=True)
     if request.register:
-        name, version = register(run, written, own["tracking"]["uri"])
+        name, version = register(run, written, own)
         print(f"model    {name}, version {version} in {own['tracking']['uri']}", flush=True)
 
 

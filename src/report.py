@@ -21,6 +21,7 @@ def report(cfg: DictConfig) -> None:
         from src.reporting.comparison.report_output import check_output, make_table
         from src.reporting.comparison.run_choice import check_choice, choose_runs
         from src.reporting.comparison.table_formats import print_table, write_table
+        from src.reporting.comparison.user_groups import read_user_groups
         from src.run.recovery import recover
         from src.tracking.reading import Reader
 
@@ -30,7 +31,8 @@ def report(cfg: DictConfig) -> None:
     )
     wanted = {"runs": cfg.runs, "sweep": sweep, "experiment": experiment}
     check_choice(wanted)
-    output = check_output(plain(cfg))
+    options = plain(cfg)
+    output, user_groups = check_output(options), read_user_groups(options)
     for _ in recover():
         pass
     reader = Reader(**check(Reader, {"uri": cfg.tracking.uri}, "tracking"))
@@ -43,7 +45,7 @@ def report(cfg: DictConfig) -> None:
         else:
             write_table(table, made)
     else:
-        files = write_report(reader, records, title, page, table)
+        files = write_report(reader, records, title, page, table, user_groups)
         pictures = f"{len(files) - 1} pictures and tables in {page.with_suffix('')}"
         print(f"compared {len(records)} runs: {pictures}")
         print(f"page     {page}", flush=True)
@@ -58,7 +60,7 @@ def _write_for_hydra(word: str) -> str:
     """
     if word.startswith("experiment="):
         return f"tracking.{word}"
-    return take_list(word, ("runs",))
+    return take_list(word, ("runs", "by"))
 
 
 def main() -> None:

@@ -50,6 +50,19 @@ def examples(help_text: str, command: str) -> list[list[str]]:
     return [example.split() for example in found]
 
 
+def test_a_terminal_is_told_at_once_what_the_command_does(tmp_path: Path) -> None:
+    ours, its = os.openpty()
+    env = {**os.environ, "NCF_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "src.train", "model=nothing"]
+    try:
+        subprocess.run(words, cwd=REPOSITORY, env=env, stdout=its, stderr=its, check=False)
+        first = os.read(ours, 4096).decode().splitlines()[0]
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert first == "train: reading options, loading libraries"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(command: str, call: Call) -> None:
     shown = call("--help", command=command)
@@ -172,20 +185,6 @@ def test_a_reader_that_goes_away_is_no_bug() -> None:
     )
     os.close(writing)
     assert (shown.returncode, shown.stderr) == (141, b"")
-
-
-def test_tab_completion() -> None:
-    script = Path(sys.executable).parent / "ncf-train"
-    if not script.exists():
-        pytest.skip("the package is not installed here")
-    shown = subprocess.run(
-        [script, "-sc", "query=bash"],
-        env={**os.environ, "COMP_LINE": "ncf-train model="},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.split() == [f"model={name}" for name in MODELS]
 
 
 def test_the_version_is_the_project_s(call: Call) -> None:

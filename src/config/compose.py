@@ -3,7 +3,7 @@
 Importing this file provides the resolvers ${outputs:}, ${choices:}, ${pid:}, ${run_name:} and, for
 conf/data, ${stem:}, ${folder:} and ${candidates:}, also in the processes that a parallel launcher
 starts.
-Hydra's internals are used here, in src/cli.py and in hydra_plugins, and nowhere else.
+Hydra's internals are used here, in completion.py, src/cli.py and hydra_plugins, and nowhere else.
 """
 
 from __future__ import annotations

@@ -15,3 +15,22 @@ def list_positions(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     first = starts - (counts.cumsum(0) - counts)
     places = first.index_select(0, rows).add_(torch.arange(len(rows), device=rows.device))
     return rows, places
+
+
+class ItemsByUser:
+    """The items that each user has in some parts of the data."""
+
+    def __init__(self, users: Tensor, items: Tensor, n_users: int, n_items: int) -> None:
+        """Take the pairs, int64 [n] each, in any order."""
+        self.n_items = n_items
+        self.counts = torch.bincount(users, minlength=n_users)
+        """int64 [n_users]"""
+        self.starts = self.counts.cumsum(0) - self.counts
+        self.items = items[users.argsort()]
+
+    def mark(self, users: Tensor) -> Tensor:
+        """Mark what users [P] have: bool [P, n_items]."""
+        rows, places = list_positions(self.starts[users], self.counts[users])
+        marked = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
+        marked[rows, self.items[places]] = True
+        return marked

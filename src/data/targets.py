@@ -12,7 +12,7 @@ from torch import Tensor
 from src.data.interactions import IntArray
 from src.data.prepared import Part, Prepared
 from src.data.share import WHOLE, Share
-from src.data.slices import list_positions
+from src.data.slices import ItemsByUser
 
 # Pairs scored at a time: on a CPU so few that what a model makes of them stays in cache.
 PAIRS_PER_BATCH = {"cpu": 1 << 14, "cuda": 1 << 20}
@@ -149,8 +149,7 @@ class CatalogueTargets(PartTargets):
         self.unique_users, self.counts = torch.unique_consecutive(self.users, return_counts=True)
         users = _move_to(device, np.concatenate([p.users for p in self._parts]))
         items = _move_to(device, np.concatenate([p.items for p in self._parts]))
-        self.known_items = items[users.argsort()]
-        self.known_starts = self.known_counts.cumsum(0) - self.known_counts
+        self.known = ItemsByUser(users, items, self.n_users, self.n_items)
         self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
         ends = [0, *self.counts.cumsum(0).tolist()]
         self._starts = [*ends[: -1 : self.users_per_batch], ends[-1]]
@@ -175,13 +174,7 @@ class CatalogueTargets(PartTargets):
         mine = slice(number * self.users_per_batch, (number + 1) * self.users_per_batch)
         users, rows = self.unique_users[mine], torch.repeat_interleave(self.counts[mine])
         targets = self.targets[self._first_of(number) : self._first_of(number + 1)]
-        return CatalogueBatch(users, rows, targets, self._mark_known(users))
-
-    def _mark_known(self, users: Tensor) -> Tensor:
-        rows, places = list_positions(self.known_starts[users], self.known_counts[users])
-        known = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
-        known[rows, self.known_items[places]] = True
-        return known
+        return CatalogueBatch(users, rows, targets, self.known.mark(users))
 
 
 Targets = CandidateTargets | CatalogueTargets

@@ -91,17 +91,21 @@ def _list_work(job: Job) -> dict[Path, Plain]:
 
     By the folder that each will have; the stages come first.
     """
+    if not job.options.get("pretrain"):
+        return {job.folder: job.options}
     cfg = OmegaConf.create(job.options)
     work: dict[Path, Plain] = {}
     for name, stage in take_stages(cfg).items():
         options = plain(stage)
-        folder = _find_folder(options, job.folder.parent)
+        folder = _find_folder(options, job)
         if read_finished(folder) is None:
             work[folder] = options
         cfg.model.pretrained[name] = str(folder)
     return {**work, job.folder: plain(cfg)}
 
 
-def _find_folder(options: Plain, jobs: Path) -> Path:
-    """Return the folder among the jobs' that a run with these options has; prepare its data."""
-    return jobs / make_key(options, read_fingerprint(options))
+def _find_folder(options: Plain, job: Job) -> Path:
+    """Return the folder beside the job's that a run with these options has."""
+    same = options["data"] == job.options["data"]
+    fingerprint = job.fingerprint if same else read_fingerprint(options)
+    return job.folder.parent / make_key(options, fingerprint)

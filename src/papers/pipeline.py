@@ -17,7 +17,7 @@ from src.papers.table_text import list_missing
 
 def reproduce(request: PaperRequest) -> None:
     """Run what is missing and write the page, or say how long that would take."""
-    sweeps = {exhibit.name: list_sweeps(exhibit, request) for exhibit in request.exhibits}
+    sweeps = list_sweeps(request)
     every = [sweep for mine in sweeps.values() for sweep in mine]
     jobs = [job for sweep in every for job in sweep.jobs]
     if request.run or request.estimate:

@@ -12,10 +12,11 @@ from src.config.compose import plain
 from src.config.trust import refuse_foreign_code, trusted_modules
 from src.errors import UserError
 from src.run.lookup import default_store, find_run
-from src.run.saved import read_saved_options
+from src.run.saved import no_model_in, read_saved_options
 
 OVERRIDES = Path(".hydra/overrides.yaml")
 RUN = "run="
+LISTS = "lists="
 STORE = "tracking.uri="
 # Where a run was recorded, and how it was gone on with, say nothing of what it trained
 ASIDE = ("resume=", "sweep.")
@@ -32,6 +33,8 @@ def take_words_of_run(words: Sequence[str]) -> list[str]:
     stores = [word.removeprefix(STORE) for word in given if word.startswith(STORE)]
     folder = find_run(references[-1], {"uri": stores[-1] if stores else default_store()})
     own = [word for word in _read_words(folder) if not word.startswith(ASIDE)]
+    if any(word.startswith(LISTS) for word in own):
+        raise no_model_in(folder)
     trust = [word for word in given if word.startswith("trust=")]
     composed = plain(compose.compose([*own, *trust]))
     refuse_foreign_code(

@@ -13,6 +13,8 @@ from src.errors import UserError, shorten
 from src.run.options import check_groups
 
 CONFIG = "config.yaml"
+# The model of what src.judge records
+LISTS = "src.serving.listed_scores.ListedScores"
 MOST_BYTES = 1_000_000
 
 
@@ -30,8 +32,15 @@ def read_saved_options(folder: Path, trusted: Collection[str] = ()) -> Plain:
         check_groups(options)
     except UserError as error:
         raise UserError(f"{file} is no configuration of a run: {error}") from error
+    if options["model"].get("_target_") == LISTS:
+        raise no_model_in(folder)
     refuse_foreign_code(options, trusted, file)
     return options
+
+
+def no_model_in(folder: Path) -> UserError:
+    """Return what to say of what src.judge recorded, where a run with a model is wanted."""
+    return UserError(f"{folder} has lists that src.judge judged: there is no model in it")
 
 
 def read_changed_options(folder: Path, own: Plain) -> Plain:
@@ -43,8 +52,16 @@ def read_changed_options(folder: Path, own: Plain) -> Plain:
     """
     saved = read_saved_options(folder, trusted_modules(own))
     given = {key: value for key, value in own["data"].items() if value is not None}
-    source = {key: value for key, value in given.items() if key in saved["data"]["source"]}
-    changed = {**saved["data"], **given, "source": {**saved["data"]["source"], **source}}
+    source = saved["data"]["source"]
+    moved = {key: value for key, value in given.items() if key in source}
+    if isinstance(given.get("path"), str) and "path" not in source:
+        # the files of data=parts, all in a folder now
+        moved |= {
+            key: str(Path(given["path"], Path(value).name))
+            for key, value in source.items()
+            if key.endswith("_path") and isinstance(value, str)
+        }
+    changed = {**saved["data"], **given, "source": {**source, **moved}}
     trainer = own.get("trainer", saved["trainer"])
     return {**saved, "data": changed, "trainer": trainer, "trust": own["trust"]}
 

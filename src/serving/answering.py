@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -71,9 +73,12 @@ def check_request(own: Plain) -> Request:
     if given["item"] is not None and len(given["item"]) != 1:
         raise UserError(f"item={','.join(given['item'])}: one item")
     file = None if given["out"] is None else output_file(given["out"], tuple(ENDINGS))
-    by_ending = "table" if file is None else ENDINGS[file.suffix]
-    chosen = given["format"] or by_ending
-    if chosen == "parquet" and file is None and given["user"] != EVERYBODY:
+    everybody = given["user"] == EVERYBODY
+    by_default: Format = "parquet" if everybody else "table"
+    chosen = given["format"] or (by_default if file is None else ENDINGS[file.suffix])
+    if everybody and chosen not in WRITERS:
+        raise UserError(f"user=all makes a long table: .parquet or .csv, not {chosen}")
+    if chosen == "parquet" and file is None and not everybody:
         raise UserError("format=parquet: name the file, out=FILE.parquet")
     return Request(**{**given, "format": chosen, "out": file})
 
@@ -107,28 +112,40 @@ def _answer(run: LoadedRun, request: Request) -> pd.DataFrame:
 
 def _write_everybody(run: LoadedRun, request: Request) -> None:
     """Write the lists of all users, some thousand at a time."""
-    file = request.out or run.folder / "recommendations.parquet"
-    if file.suffix == ".json":
-        raise UserError(f"out={file}: for all users a .parquet or .csv file")
-    bar = tqdm(total=run.prepared.n_users, desc="recommending", unit=" users", disable=None)
-    writer: Any = None
-    with bar:
-        for lists in run.stream(request.k, seen=request.seen):
-            if file.suffix == ".parquet":
-                import pyarrow as pa
-                import pyarrow.parquet as pq
-
-                table = pa.Table.from_pandas(lists, preserve_index=False)
-                writer = writer or pq.ParquetWriter(file, table.schema)
-                writer.write_table(table)
-            else:
-                first = writer is None
-                writer = file
-                lists.to_csv(file, mode="w" if first else "a", header=first, index=False)
-            bar.update(lists["user"].nunique())
-    if file.suffix == ".parquet":
-        writer.close()
+    file = request.out or run.folder / f"recommendations.{request.format}"
+    with tqdm(total=run.prepared.n_users, desc="recommending", unit=" users", disable=None) as bar:
+        WRITERS[request.format](file, _counted(run.stream(request.k, seen=request.seen), bar))
     print(f"lists    {file}", flush=True)
+
+
+def _counted(parts: Iterable[pd.DataFrame], bar: tqdm[Any]) -> Iterator[pd.DataFrame]:
+    for lists in parts:
+        yield lists
+        bar.update(lists["user"].nunique())
+
+
+def _write_csv(file: Path, parts: Iterable[pd.DataFrame]) -> None:
+    with file.open("w", newline="") as out:
+        for number, lists in enumerate(parts):
+            lists.to_csv(out, header=number == 0, index=False)
+
+
+def _write_parquet(file: Path, parts: Iterable[pd.DataFrame]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = (pa.Table.from_pandas(lists, preserve_index=False) for lists in parts)
+    first = next(tables)
+    with pq.ParquetWriter(file, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+WRITERS: dict[Format, Callable[[Path, Iterable[pd.DataFrame]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
+"""What writes a table that comes in parts."""
 
 
 def _as_text(answer: pd.DataFrame, kind: Format) -> str:

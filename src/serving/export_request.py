@@ -13,7 +13,7 @@ from src.config.build import check
 from src.config.compose import Plain
 from src.errors import UserError
 from src.run.options import read_options
-from src.run.saved import read_saved_options
+from src.run.saved import read_changed_options
 from src.serving.exporting import EXPORTS
 from src.serving.loaded_run import LoadedRun
 
@@ -70,15 +70,17 @@ def write_export(run: LoadedRun, request: ExportRequest) -> Path:
     return folder / written.relative_to(working)
 
 
-def register(run: LoadedRun, model: Path, uri: str) -> tuple[str, str]:
+def register(run: LoadedRun, model: Path, own: Plain) -> tuple[str, str]:
     """Place the MLflow model in the registry, by data and model; return its name and version.
 
-    Raises UserError where MLflow has no record of the run, or can't be used.
+    own: the command's options. Raises UserError where MLflow has no record of the run, or can't be
+    used.
     """
     from src.tracking.model_store import register_mlflow_model
     from src.tracking.reading import Reader
 
-    options = read_options(read_saved_options(run.folder))
+    options = read_options(read_changed_options(run.folder, own))
+    uri = own["tracking"]["uri"]
     name = f"ncf-bench.{options.data.name}.{options.model.name}"
     record = Reader(uri).that_wrote_to(run.folder)
     if record is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.data.interactions import Interactions
+from src.data.interactions import Interactions, encode_distinct_pairs
 from src.data.prepared import Prepared
+from src.data.slices import ItemsByUser
 from src.errors import UserError, shorten
 from src.models import Recommender
-from src.serving.seen_items import SeenItems
 from src.serving.vocabulary import Vocabulary
 
 # Scores that are held at a time: 64 MB
@@ -47,15 +48,20 @@ class LoadedRun:
         self.catalogue = Vocabulary(prepared.split.train.item_ids)
 
     @cached_property
-    def seen(self) -> SeenItems:
+    def seen(self) -> ItemsByUser:
         """What users had seen when test was scored: training and validation."""
-        split = self.prepared.split
-        return SeenItems([split.train, split.validation])
+        parts = (self.prepared.split.train, self.prepared.split.validation)
+        users, items = (
+            torch.from_numpy(np.concatenate(columns).astype(np.int64))
+            for columns in ([part.users for part in parts], [part.items for part in parts])
+        )
+        return ItemsByUser(users, items, self.prepared.n_users, self.prepared.n_items)
 
     @cached_property
-    def held_out(self) -> SeenItems:
-        """What users went on to: the test part."""
-        return SeenItems([self.prepared.split.test])
+    def held_out(self) -> NDArray[np.int64]:
+        """What users went on to, the pairs of the test part: user * n_items + item, sorted."""
+        test = self.prepared.split.test
+        return encode_distinct_pairs(test.users, test.items, self.prepared.n_items)
 
     @cached_property
     def popularity(self) -> NDArray[np.int64]:
@@ -153,14 +159,18 @@ class LoadedRun:
     def find_titles(self, words: str, most: int) -> pd.DataFrame:
         """Return the most popular items whose title or id has these words: item, title, ..."""
         wanted = words.lower().split()
-        order = np.argsort(-self.popularity, kind="stable")
-        columns = self.describe(order)
-        shown = columns.get("title", columns["item"])
-        texts = [
-            f"{title} {item}".lower() for title, item in zip(shown, columns["item"], strict=True)
-        ]
-        found = [n for n, text in enumerate(texts) if all(word in text for word in wanted)]
-        return pd.DataFrame(columns).iloc[found[:most]]
+        texts = self._searched["text"]
+        found = (n for n, text in enumerate(texts) if all(word in text for word in wanted))
+        return self._searched.iloc[list(islice(found, most))].drop(columns="text")
+
+    @cached_property
+    def _searched(self) -> pd.DataFrame:
+        """The items, the most popular first, with the text that is searched."""
+        columns = self.describe(np.argsort(-self.popularity, kind="stable"))
+        shown = zip(columns.get("title", columns["item"]), columns["item"], strict=True)
+        return pd.DataFrame(
+            {**columns, "text": [f"{title} {item}".lower() for title, item in shown]}
+        )
 
     @property
     def example(self) -> pd.DataFrame:
@@ -190,8 +200,7 @@ class LoadedRun:
         with torch.no_grad():
             scores = self.model.score_all(chunk).to(torch.float32, copy=True)
         if not seen:
-            rows, items = self.seen.list_pairs(users)
-            scores[rows, items] = -torch.inf
+            scores[self.seen.mark(chunk)] = -torch.inf
         return self._table(*_best(scores, k), users)
 
     def _recommend_popular(self, user: str, k: int) -> pd.DataFrame:
@@ -208,7 +217,9 @@ class LoadedRun:
         table.insert(2, "score", scores[rows, places].numpy())
         whose = None if users is None else users[rows.numpy()]
         table.insert(0, "user", "" if whose is None else self.users.raw[whose])
-        table["held_out"] = False if whose is None else self.held_out.contain(whose, numbers)
+        table["held_out"] = False
+        if whose is not None:
+            table["held_out"] = np.isin(whose * self.prepared.n_items + numbers, self.held_out)
         return table
 
     def _no_rows(self) -> pd.DataFrame:

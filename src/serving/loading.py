@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.config.compose import Plain
-from src.data.sources.items import ItemFile, read_items
+from src.data.sources.items import read_items
+from src.data.sources.side_table import SideTable
 from src.run.assembly import make_data
 from src.run.finished import read_finished
 from src.run.item_table import read_item_table
@@ -59,5 +60,5 @@ def load_chosen_run(
 def _find_items(options: Options, own: str | Path | None) -> pd.DataFrame | None:
     """Read the user's own table of items, or the data's, where there is one."""
     if own is not None:
-        return read_items(ItemFile(Path(own).expanduser()))
+        return read_items(SideTable(Path(own).expanduser()))
     return read_item_table(options)

@@ -48,6 +48,8 @@ class Job:
     folder: Path
     place: int = 0
     """Its number in the sweep, from 0."""
+    fingerprint: str | None = None
+    """That of its data; None when their options are mistaken."""
 
     @property
     def metrics(self) -> dict[str, float] | None:
@@ -73,7 +75,7 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
         folder = Path(options["sweep"]["jobs"]) / key
         said = dict(word.split("=", 1) for word in words)
         own = {option: said[option] for option in swept}
-        job = Job(words, own, options, key, folder, place=len(jobs))
+        job = Job(words, own, options, key, folder, len(jobs), fingerprints[data])
         jobs.setdefault(key, job)
     return list(jobs.values())
 

@@ -152,7 +152,7 @@ def plan_paper_jobs(tmp_path: Path, seed: int) -> dict[tuple[str, int], Job]:
     exhibits = [EXHIBITS["table2"], EXHIBITS["figure6"]]
     options = (*own, f"seed={seed}")
     request = PaperRequest(exhibits, ["synthetic"], ["leave-one-out"], quick=True, options=options)
-    jobs = [job for one in exhibits for sweep in list_sweeps(one, request) for job in sweep.jobs]
+    jobs = [job for mine in list_sweeps(request).values() for sweep in mine for job in sweep.jobs]
     return {(name_system(job.options), job.options["model"]["factors"]): job for job in jobs}
 
 

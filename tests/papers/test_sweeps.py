@@ -40,9 +40,9 @@ def grids(tmp_path_factory: pytest.TempPathFactory) -> Grids:
         for quick in (False, True)
     }
     return {
-        (exhibit, quick): list_sweeps(EXHIBITS[exhibit], request)
+        (exhibit, quick): sweeps
         for quick, request in requests.items()
-        for exhibit in PAPER
+        for exhibit, sweeps in list_sweeps(request).items()
     }
 
 
@@ -159,7 +159,7 @@ def sweeps_with(
     request = PaperRequest(
         [EXHIBITS[exhibit]], ["synthetic"], ["leave-one-out"], models=models, options=words
     )
-    return list_sweeps(EXHIBITS[exhibit], request)
+    return list_sweeps(request)[exhibit]
 
 
 def test_options_have_the_last_word(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from src.config.compose import compose, plain
 from src.errors import UserError
-from src.run.saved import read_saved_options
+from src.run.saved import read_changed_options, read_saved_options
 
 OPTIONS = plain(compose(["data=synthetic", "model=gmf", "optimizer.lr=1e-05"]))
 
@@ -50,6 +50,27 @@ def test_other_files_are_refused(text: str | bytes, line: str, tmp_path: Path) -
         read_saved_options(saved(tmp_path, text))
     assert str(raised.value).startswith(str(tmp_path / "config.yaml"))
     assert not Path("ran").exists()
+
+
+def test_judged_lists_are_no_model(tmp_path: Path) -> None:
+    lists = {
+        **OPTIONS,
+        "model": {"name": "a", "_target_": "src.serving.listed_scores.ListedScores"},
+    }
+    OmegaConf.save(lists, tmp_path / "config.yaml")
+    with pytest.raises(UserError) as error:
+        read_saved_options(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} has lists that src.judge judged: there is no model in it"
+    )
+
+
+def test_data_that_moved(tmp_path: Path) -> None:
+    words = ["data=parts", "data.train=old/a.csv", "data.test=old/b.csv", "model=gmf"]
+    OmegaConf.save(plain(compose(words)), tmp_path / "config.yaml")
+    own = {"data": {"root": None, "path": "new"}, "trust": []}
+    source = read_changed_options(tmp_path, own)["data"]["source"]
+    assert (source["train_path"], source["test_path"]) == ("new/a.csv", "new/b.csv")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

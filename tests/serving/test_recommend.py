@@ -55,9 +55,11 @@ def test_nothing_seen_is_recommended_to_anybody(ask, trained: TrainedHome, tmp_p
     assert lists["user"].nunique() == 200
     assert not lists.duplicated(["user", "item"]).any()
     assert (lists.groupby("user")["score"].is_monotonic_decreasing).all()
-    said = ask("user=all", "k=5", f"out={tmp_path}/lists.csv")
+    said = ask("user=all", "k=5", "format=csv")
     assert said.status == 0, said.err
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "lists.csv"), lists, check_dtype=False)
+    file = trained.run.folder / "recommendations.csv"
+    assert f"lists    {file}" in said.out
+    pd.testing.assert_frame_equal(pd.read_csv(file), lists, check_dtype=False)
 
 
 def test_an_unknown_user_and_a_known_one(ask) -> None:  # type: ignore[no-untyped-def]
@@ -98,6 +100,8 @@ def test_items_are_called_by_a_table_of_one_s_own(ask, tmp_path: Path) -> None: 
         (("history=1,2",), "NeuMF scores users whom it was trained with, and nobody else"),
         (("user=1", "format=xml"), "format=xml"),
         (("user=1", "format=parquet"), "format=parquet: name the file, out=FILE.parquet"),
+        (("user=all", "format=json"), "user=all makes a long table: .parquet or .csv, not json"),
+        (("user=all", "out=lists.txt"), "user=all makes a long table: .parquet or .csv, not table"),
         (("user=1", "out=lists.xml"), "out=lists.xml: the file has to end in"),
         (("user=1", "items=nowhere.csv"), "nowhere.csv can't be read"),
     ],

@@ -10,7 +10,7 @@ from typing import Literal
 from src.data.interactions import Interactions
 from src.data.sources.checksums import fingerprint, sha256
 from src.data.sources.download import download
-from src.data.sources.items import ItemFile
+from src.data.sources.side_table import SideTable
 from src.errors import UserError
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
@@ -117,15 +117,15 @@ class MovieLens:
 
         return TextFile(file, release.separator, member).read(release.columns).interactions()
 
-    def item_file(self) -> ItemFile | None:
+    def item_file(self) -> SideTable | None:
         """Return the file that names the films, beside the ratings; None where it is not there."""
         release, file = RELEASES[self.release], self._file
         folder, _, ratings = release.ratings.rpartition("/")
         name = "u.item" if ratings == "u.data" else ratings.replace("ratings", "movies")
         if file.suffix == ".zip":
-            return ItemFile(file, f"{folder}/{name}")
+            return SideTable(file, f"{folder}/{name}")
         beside = file.with_name(name)
-        return ItemFile(beside) if beside.is_file() else None
+        return SideTable(beside) if beside.is_file() else None
 
     @cached_property
     def _file(self) -> Path:

@@ -37,6 +37,9 @@ FILES = {
     },
 }
 
+COLUMNS = ("user", "item", "rating", "timestamp")
+LACKS_TIMES = "no times, so a user's latest interaction is not known"
+
 
 class ReleasedNCF:
     """A split released with the NCF paper: training pairs, a test pair a user, and its negatives.
@@ -104,8 +107,20 @@ class ReleasedNCF:
             advice = f"no {file} here: put {', '.join(urls)} in {self.folder}"
             download([f"{DATA}/{file}"], path, git_blob_id, blob, advice)
         elif git_blob_id(path) != blob:
-            log.warning("%s differs from the released file: results may too", path)
+            log.warning("%s differs from the released file: %s", path, _say_how(path))
         return path
+
+
+def _say_how(path: Path) -> str:
+    """Return what a file of ratings lacks that the released one has, and what follows."""
+    if path.suffix != ".rating":
+        return "results may differ too"
+    content = path.read_bytes().replace(b"\r", b"").rstrip(b"\n") + b"\n"
+    columns = len(content.partition(b"\n")[0].split(b"\t"))
+    if columns == len(COLUMNS):
+        return "results may differ too"
+    constant = content.count(b"\t1\n") == content.count(b"\n") and columns > COLUMNS.index("rating")
+    return f"{LACKS_TIMES}{'; every rating is 1' * constant}"
 
 
 def _read_ratings(path: Path) -> Table:
@@ -113,5 +128,5 @@ def _read_ratings(path: Path) -> Table:
     from src.data.sources.text import TextFile
 
     file = TextFile(path, "\t")
-    fields = ("user", "item", "rating", "timestamp")[: len(file.read_first_row())]
+    fields = COLUMNS[: len(file.read_first_row())]
     return file.read({field: position for position, field in enumerate(fields)})

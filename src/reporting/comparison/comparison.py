@@ -10,6 +10,7 @@ import numpy as np
 from src.evaluation.catalogue import PARTS, part_of
 from src.reporting.comparison.configurations import Configuration
 from src.reporting.comparison.run_metrics import RunMetrics
+from src.reporting.wording import candidates
 
 
 class Comparison:
@@ -55,6 +56,29 @@ class Comparison:
         """What the few are chosen by: "NDCG@10 on validation"."""
         return f"{self.metrics.label(self.selector)} on {PARTS[part_of(self.selector)]}"
 
+    @cached_property
+    def _conditions(self) -> dict[tuple[str, ...], str]:
+        """What to call each set of configurations that can be compared: "ml-100k"."""
+        known = {one.comparable: _describe_conditions(one) for one in self.configurations}
+        differing = [
+            i for i, parts in enumerate(zip(*known.values(), strict=True)) if len(set(parts)) > 1
+        ]
+        names: dict[tuple[str, ...], str] = {}
+        for n in range(1, 1 + len(differing)):
+            names = {
+                key: ", ".join(parts[i] for i in differing[:n]) for key, parts in known.items()
+            }
+            if len(set(names.values())) == len(names):
+                break
+        return names
+
+    def series_of(self, one: Configuration) -> str:
+        """Return what a line of a picture is of: the model, and what it can't be compared across.
+
+        "gmf", or "gmf, ml-100k" where other data are on the page.
+        """
+        return one.model if self.comparable else f"{one.model}, {self._conditions[one.comparable]}"
+
     def order(self, found: Iterable[Configuration], metric: str) -> list[Configuration]:
         """Return configurations best first by the metric, and those without it last."""
         sign = 1 if self.metrics.lower_is_better(metric) else -1
@@ -65,6 +89,13 @@ class Comparison:
 
         return sorted(found, key=place)
 
+    def choose_best_of_each(self, ordered: Iterable[Configuration]) -> list[Configuration]:
+        """Return the first of each model, on each data and under each protocol."""
+        first: dict[str, Configuration] = {}
+        for one in ordered:
+            first.setdefault(self.series_of(one), one)
+        return list(first.values())
+
     def order_by_selector(self) -> list[Configuration]:
         """Return all configurations best first by what the few are chosen by."""
         return self.order(self.configurations, self.selector)
@@ -72,12 +103,12 @@ class Comparison:
     def choose_foremost(
         self, most: int, among: Sequence[Configuration] | None = None
     ) -> list[Configuration]:
-        """Return the best of each model, then the best of the others, up to `most`.
+        """Return the best of each series, then the best of the others, up to `most`.
 
         They are in reading order.
         """
         ordered = [one for one in self.order_by_selector() if among is None or one in among]
-        heads = choose_best_of_each(ordered)
+        heads = self.choose_best_of_each(ordered)
         kept = [*heads, *(one for one in ordered if one not in heads)][:most]
         return [one for one in self.configurations if one in kept]
 
@@ -89,9 +120,8 @@ class Comparison:
         return name if tested or self.monitor is None else self.monitor
 
 
-def choose_best_of_each(ordered: Sequence[Configuration]) -> list[Configuration]:
-    """Return the first configuration of each model."""
-    first: dict[str, Configuration] = {}
-    for one in ordered:
-        first.setdefault(one.model, one)
-    return list(first.values())
+def _describe_conditions(one: Configuration) -> tuple[str, ...]:
+    """Return what numbers can't be compared across, in words."""
+    names = (one.param("data.name") or "", one.param("protocol.name") or "")
+    among = candidates(one.param("data.candidates") or "unknown")
+    return (*names, among, one.comparable[0][:6])

@@ -23,10 +23,12 @@ from src.reporting.comparison.table_formats import write_table
 from src.reporting.comparison.tables import (
     fill_rows,
     list_columns,
+    list_setting_names,
     tabulate_configurations,
     tabulate_runs,
     write_csv,
 )
+from src.reporting.comparison.trials_section import make_trials_section, split_trials
 from src.reporting.pages import write_html
 from src.tracking.reading import Reader, Record
 
@@ -34,18 +36,24 @@ TEMPLATE = "comparison.html.j2"
 
 
 def write_report(
-    reader: Reader, records: Sequence[Record], title: str, page: Path, table: Path | None = None
+    reader: Reader,
+    records: Sequence[Record],
+    title: str,
+    page: Path,
+    table: Path | None = None,
+    user_groups: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write `page`, and PNG and CSV files into a folder of its name; return all of them.
 
     Compares the finished ones of `records`; lists the others with their errors. Shows what there
     is: runs may lack any file or metric. `table`: where the table goes as papers have it, if it is
-    asked for.
+    asked for. `user_groups`: what is known of users, as `read_user_groups` returns it.
     """
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    comparison = Comparison(group_runs(records))
-    unfinished = list_unfinished(records)
+    trials, others = split_trials(records)
+    comparison = Comparison(group_runs(others))
+    unfinished = list_unfinished(others)
     sections: list[Section] = []
     files: list[Path] = []
     if comparison.configurations:
@@ -54,11 +62,13 @@ def write_report(
             write_csv(folder / "runs.csv", tabulate_runs(comparison)),
         ]
         sections = [
-            *PictureSections(reader, comparison, folder).draw_all(),
+            *PictureSections(reader, comparison, folder, user_groups).draw_all(),
             make_significance_section(reader, comparison, folder),
         ]
     if table is not None:
         files.append(write_table(table, make_printed_table(reader, comparison, title)))
+    if trials:
+        sections.append(make_trials_section(trials))
     if unfinished:
         files.append(write_csv(folder / "not-finished.csv", pd.DataFrame(unfinished)))
     files += [file for section in sections for file in section.list_files()]
@@ -70,8 +80,9 @@ def write_report(
         title=title,
         result=summarize_result(comparison),
         facts=list_facts(comparison, unfinished),
-        notes=list_notes(comparison, records),
+        notes=list_notes(comparison, others),
         unfinished=unfinished,
+        settings=list_setting_names(comparison),
         columns=columns,
         rows=fill_rows(comparison, columns),
         quality=comparison.quality_label,

@@ -25,42 +25,53 @@ SIGNIFICANT = 4
 LONGEST_MARK = 34
 
 
-def label_configurations(
+def list_settings(
     models: Sequence[str], groups: Sequence[Mapping[str, str]], differing: Sequence[str]
-) -> list[str]:
-    """Return the model, then what tells apart configurations that made the same choices.
+) -> list[dict[str, str]]:
+    """Return what tells configurations apart that made the same choices: {"factors": "8"}.
 
     `groups` are the options of each, and `differing` are the options in which any of them differ.
     """
-    keys = _choose_named_options(models, groups, differing)
+    keys = choose_named_options(models, groups, differing)
     short = shorten_options(keys)
-    labels: list[str] = []
+    settings: list[dict[str, str]] = []
     for digits in (SIGNIFICANT, None):
-        labels = [
-            " ".join(
-                [
-                    model,
-                    *(f"{short[k]}={_format_value(group[k], digits)}" for k in keys if k in group),
-                ]
-            )
-            for model, group in zip(models, groups, strict=True)
+        settings = [
+            {short[key]: _format_value(group[key], digits) for key in keys if key in group}
+            for group in groups
         ]
-        if len(set(labels)) == len(labels):
+        known = {(model, *own.items()) for model, own in zip(models, settings, strict=True)}
+        if len(known) == len(groups):
             break
+    return settings
+
+
+def label_configurations(
+    models: Sequence[str],
+    groups: Sequence[Mapping[str, str]],
+    settings: Sequence[Mapping[str, str]],
+) -> list[str]:
+    """Return the model and its settings: "gmf factors=8 lr=0.01"."""
+    labels = [
+        " ".join([model, *(f"{name}={value}" for name, value in own.items())])
+        for model, own in zip(models, settings, strict=True)
+    ]
     return _add_fingerprints(labels, groups)
 
 
 def shorten_labels(models: Sequence[str], labels: Sequence[str]) -> list[str]:
     """Return labels as short as pictures need them.
 
-    All of a model's configurations are numbered instead if one of their labels is too long.
+    If one of them is too long, the configurations of every model that has several are numbered.
     """
-    long = {m for m, label in zip(models, labels, strict=True) if len(label) > LONGEST_MARK}
+    if all(len(label) <= LONGEST_MARK for label in labels):
+        return list(labels)
+    often = Counter(models)
     counted: Counter[str] = Counter()
     marks = []
-    for model, label in zip(models, labels, strict=True):
+    for model in models:
         counted[model] += 1
-        marks.append(f"{model} #{counted[model]}" if model in long else label)
+        marks.append(f"{model} #{counted[model]}" if often[model] > 1 else model)
     return marks
 
 
@@ -83,7 +94,7 @@ def parse_number(text: str | None) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _choose_named_options(
+def choose_named_options(
     models: Sequence[str], groups: Sequence[Mapping[str, str]], differing: Sequence[str]
 ) -> list[str]:
     """Return the options that labels name, choices first, then sizes and the model's own."""

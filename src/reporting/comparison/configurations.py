@@ -12,14 +12,16 @@ from src.evaluation.catalogue import selected_value
 from src.reporting.comparison.configuration_names import (
     FINGERPRINT,
     label_configurations,
+    list_settings,
     shorten_labels,
 )
 from src.tracking.reading import Record
 
 # What a run owes to the machine, the place of its data or its record; and the seed
 NEVER_COUNT = re.compile(
-    r"seed$|tracking\.|sweep\.|hydra\.|data\.(source\.)?(root|path)$|data\.cache$|"
-    r"trainer\.(threads|accelerator|devices|nodes)$|model\._target_$|run_name$|check$"
+    r"seed$|tracking\.|sweep\.|hydra\.|data\.(source\.)?(root|path)$|data\.source\.\w+_path$|"
+    r"data\.(cache|train|validation|test|candidates_file)$|resume$|checkpoint_every$|"
+    r"trainer\.(threads|accelerator|devices|nodes)$|model\._target_$|run_name$|check$|trust$"
 )
 PRETRAINED = "model.pretrained"
 LAYERS = "model.layers"
@@ -33,7 +35,9 @@ class Configuration:
     label: str
     """The model and the options in which it differs from the others, unique."""
     mark: str
-    """The same where it is short, else the model and a number: for pictures."""
+    """The same where all are short, else the model and a number: for pictures."""
+    settings: dict[str, str]
+    """The options that the label names, by their short names, as the label has them."""
     options: dict[str, str]
     """All options in which any of the configurations differ, but those of machines."""
     runs: tuple[Record, ...]
@@ -73,6 +77,13 @@ class Configuration:
         found = (selected_value(run.metrics, metric) for run in self.runs)
         return [value for value in found if value is not None and np.isfinite(value)]
 
+    def by_seed(self, metric: str) -> dict[int, float]:
+        """Return the metric of each run that has it, by its seed."""
+        found = {
+            int(run.params.get("seed", 0)): selected_value(run.metrics, metric) for run in self.runs
+        }
+        return {seed: value for seed, value in found.items() if value is not None}
+
     def mean(self, metric: str) -> float | None:
         """Return the mean over seeds, None where no run has the metric."""
         values = self.values(metric)
@@ -108,12 +119,14 @@ def group_runs(records: Iterable[Record]) -> list[Configuration]:
     models = [find_model_name(next(iter(alike.values()))) for alike in runs.values()]
     keys = sorted(set().union(*groups))
     differing = [key for key in keys if len({group.get(key) for group in groups}) > 1]
-    labels = label_configurations(models, groups, differing)
+    settings = list_settings(models, groups, differing)
+    labels = label_configurations(models, groups, settings)
     marks = shorten_labels(models, labels)
     return [
         Configuration(
             labels[i],
             marks[i],
+            settings[i],
             {key: groups[i][key] for key in differing if key in groups[i]},
             tuple(sorted(alike.values(), key=lambda run: int(run.params.get("seed", 0)))),
         )

@@ -14,6 +14,7 @@ from src.reporting.wording import (
     counted,
     decimal,
     describe_selection,
+    listed,
     seed_ranges,
     with_sd,
 )
@@ -21,6 +22,18 @@ from src.tracking.reading import Record
 
 # As many characters of a digest as tell it apart
 DIGEST = 12
+
+# Settings of training that a reader asks for, where they are none of the columns
+COMMON = {
+    "loss._target_": "loss",
+    "optimizer._target_": "optimizer",
+    "optimizer.lr": "rate",
+    "data.batch_size": "batch size",
+    "data.negatives": "negatives",
+    "model.factors": "factors",
+    "trainer.max_epochs": "epochs at most",
+    "trainer.patience": "patience",
+}
 
 STATUSES = {"FAILED": "failed", "KILLED": "cut off", "RUNNING": "running, or cut off unnoticed"}
 
@@ -87,6 +100,7 @@ def list_facts(comparison: Comparison, unfinished: Sequence[Unfinished]) -> list
             Fact("Runs", f"{of}, {word} {seed_ranges(seeds)}"),
             Fact("Data", _join_distinct(_describe_data(run) for run in runs)),
             Fact("Protocol", _join_distinct(_describe_protocol(run) for run in runs)),
+            *([Fact("All have", common)] if (common := _describe_common(runs)) else []),
             Fact("Code", _join_distinct(_describe_code(run) for run in runs)),
             Fact("Trained", _describe_days(runs)),
         ]
@@ -137,21 +151,36 @@ def _warn_of_test(runs: Sequence[Record]) -> list[Note]:
 
 
 def _warn_of_differences(runs: Sequence[Record]) -> list[Note]:
-    """Return a note for each thing that differs between runs and has to be equal."""
-    return [
-        Note(
-            f"Runs with different {what} are on this page: numbers across them can't be "
-            "compared, and none is marked as best.",
-            wrong=True,
-        )
+    """Return a note on what differs between runs and has to be equal."""
+    different = [
+        what
         for what, values in (
-            ("data (by fingerprint)", {run.tags.get(FINGERPRINT) for run in runs}),
+            ("data", {run.tags.get(FINGERPRINT) for run in runs}),
             ("protocols", {run.params.get("protocol.name") for run in runs}),
             ("candidates", {run.params.get("data.candidates") for run in runs}),
             ("selections of the epoch", {run.params.get("protocol.monitor") for run in runs}),
         )
         if len(values) > 1
     ]
+    if not different:
+        return []
+    text = (
+        f"Runs with different {listed(different)} are on this page: numbers across them can't be "
+        "compared, and none is marked as best."
+    )
+    return [Note(text, wrong=True)]
+
+
+def _describe_common(runs: Sequence[Record]) -> str:
+    """Return the settings of training that all runs have in common: "batch size 256"."""
+    found = []
+    for option, word in COMMON.items():
+        values = {run.params.get(option) for run in runs}
+        if len(values) == 1 and (value := values.pop()) not in (None, "None"):
+            found.append(
+                f"{word} {str(value).rpartition('.')[2] if '_target_' in option else value}"
+            )
+    return ", ".join(found)
 
 
 def _list_runs(comparison: Comparison) -> list[Record]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from src.evaluation.significance import LEVEL, compare, resamples_for
-from src.reporting.comparison.comparison import Comparison, choose_best_of_each
+from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.configurations import Configuration
 from src.reporting.comparison.picture_data import collect_by_user
 from src.reporting.pictures.difference_matrix import draw_differences
@@ -119,7 +119,11 @@ def choose_telling_pairs(comparison: Comparison, pairs: Pairs) -> list[pd.Series
     Where there is only one model, its best is paired with its others.
     """
     shown = choose_for_matrix(comparison, pairs)
-    heads = [one for one in choose_best_of_each(comparison.order_by_selector()) if one in shown]
+    heads = [
+        one
+        for one in comparison.choose_best_of_each(comparison.order_by_selector())
+        if one in shown
+    ]
     if len(heads) > 1:
         heads = [one for one in shown if one in heads]
         couples = [(a, b) for i, a in enumerate(heads) for b in heads[i + 1 :]]

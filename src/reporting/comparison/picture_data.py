@@ -77,23 +77,43 @@ def tabulate_groups(chosen: Sequence[Configuration], groups: Sequence[str]) -> p
     return pd.DataFrame(found, columns=columns).dropna()
 
 
-def tabulate_option(comparison: Comparison, option: str) -> pd.DataFrame:
-    """Return quality by the values of a numeric option: model, value, mean, sd, configuration.
+def tabulate_user_groups(
+    reader: Reader, chosen: Sequence[Configuration], groups: pd.Series[str]
+) -> pd.DataFrame:
+    """Return what test came to by group of users: configuration, seed, group, users, hr, ndcg.
 
-    Where several configurations of a model have the value, the one best on validation counts.
+    groups: what each user belongs to, by id as a text. Users whom it has not are left out.
+    """
+    names = {name: f"{name}@{CUTOFF}" for name in GROUPED}
+    found = []
+    for one, run, table in _read_tables(reader, chosen, "per_user.parquet"):
+        if set(names.values()) <= set(table):
+            group = table["user"].astype(str).map(groups)
+            kept = table.assign(group=group).dropna(subset=["group"]).groupby("group", sort=False)
+            means = pd.DataFrame({name: kept[metric].mean() for name, metric in names.items()})
+            means = means.assign(users=kept.size(), **_identify_run(one, run)).reset_index()
+            found.append(means)
+    columns = ["configuration", "seed", "group", "users", *GROUPED]
+    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
+
+def tabulate_option(comparison: Comparison, option: str) -> pd.DataFrame:
+    """Return quality by the values of a numeric option: series, value, mean, sd, configuration.
+
+    Where several configurations of a series have the value, the one best on validation counts.
     """
     alike: dict[tuple[str, float], list[Configuration]] = {}
     for one in comparison.configurations:
         value = parse_number(one.options.get(option))
         if value is not None and one.mean(comparison.quality) is not None:
-            alike.setdefault((one.model, value), []).append(one)
+            alike.setdefault((comparison.series_of(one), value), []).append(one)
     found = []
-    for (model, value), group in alike.items():
+    for (series, value), group in alike.items():
         best = comparison.order(group, comparison.selector)[0]
         mean, sd = best.mean(comparison.quality), best.sd(comparison.quality)
-        found.append((model, value, mean, sd, best.mark))
-    columns = ["model", "value", "mean", "sd", "configuration"]
-    return pd.DataFrame(found, columns=columns).sort_values(["model", "value"], ignore_index=True)
+        found.append((series, value, mean, sd, best.mark))
+    columns = ["series", "value", "mean", "sd", "configuration"]
+    return pd.DataFrame(found, columns=columns).sort_values(["series", "value"], ignore_index=True)
 
 
 def find_numeric_options(comparison: Comparison) -> list[str]:
@@ -103,7 +123,9 @@ def find_numeric_options(comparison: Comparison) -> list[str]:
         for option, text in one.options.items():
             value = parse_number(text)
             if value is not None and option not in CHOICES and not option.endswith("seed"):
-                values.setdefault(option, {}).setdefault(one.model, set()).add(value)
+                values.setdefault(option, {}).setdefault(comparison.series_of(one), set()).add(
+                    value
+                )
     several = [option for option, by in values.items() if max(map(len, by.values())) > 1]
     return sorted(several, key=lambda option: (not option.startswith("model."), option))
 

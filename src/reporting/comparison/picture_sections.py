@@ -9,11 +9,12 @@ import pandas as pd
 
 from src.evaluation.catalogue import CUTOFF, ITEM_GROUPS, USER_GROUPS
 from src.reporting.comparison import picture_data
-from src.reporting.comparison.comparison import Comparison, choose_best_of_each
+from src.reporting.comparison.comparison import Comparison
 from src.reporting.comparison.configuration_names import shorten_options
 from src.reporting.comparison.configurations import LAYERS, NUM_LAYERS
 from src.reporting.comparison.section import Picture, Section
 from src.reporting.comparison.tables import write_csv
+from src.reporting.comparison.user_groups import order_groups
 from src.reporting.pictures.lines import (
     Style,
     choose_styles,
@@ -33,9 +34,19 @@ MOST_NAMES = 16
 class PictureSections:
     """The sections of one page that show pictures, drawn into one folder."""
 
-    def __init__(self, reader: Reader, comparison: Comparison, folder: Path) -> None:
-        """Choose which configurations are lines, and how each looks in every picture."""
+    def __init__(
+        self,
+        reader: Reader,
+        comparison: Comparison,
+        folder: Path,
+        user_groups: pd.DataFrame | None = None,
+    ) -> None:
+        """Choose which configurations are lines, and how each looks in every picture.
+
+        user_groups: columns of the user's own by which results are shown, by user.
+        """
         self.reader, self.comparison, self.folder = reader, comparison, folder
+        self.user_groups = user_groups
         self.lines = comparison.choose_foremost(MOST_LINES)
         models = {one.mark: one.model for one in self.lines}
         self.looks: Mapping[str, Style] = choose_styles(models)
@@ -47,6 +58,7 @@ class PictureSections:
             self.draw_options(),
             self.draw_cutoffs(),
             self.draw_groups(),
+            self.draw_user_groups(),
             self.draw_tradeoff(),
         ]
         return [section for section in drawn if section.text or section.pictures]
@@ -85,7 +97,8 @@ class PictureSections:
                 self._draw_option(section, table, option, short[option])
         if section.pictures:
             section.text.append(
-                "One line a model. Where configurations of a model differ in other options too, "
+                f"One line a model{'' if self.comparison.comparable else ' and its data'}. "
+                "Where configurations of a line differ in other options too, "
                 f"the one with the best {self.comparison.selector_label} stands for the value; "
                 "bars are the standard deviation over seeds."
             )
@@ -134,6 +147,22 @@ class PictureSections:
         section.files = [write_csv(self.folder / "groups.csv", table)]
         return section
 
+    def draw_user_groups(self) -> Section:
+        """Draw NDCG, and on request HR, by the columns of the user's own table."""
+        section = Section("user-groups", "By what is known of users")
+        other = Section("user-groups-hr", f"The same for HR@{CUTOFF}")
+        known = pd.DataFrame() if self.user_groups is None else self.user_groups
+        for name in map(str, known):
+            table = picture_data.tabulate_user_groups(self.reader, self.lines, known[name])
+            if len(table):
+                for metric, place in (("ndcg", section), ("hr", other)):
+                    place.pictures.append(self._draw_user_groups(table, name, metric))
+                section.files.append(write_csv(self.folder / f"users-by-{name}.csv", table))
+        if section.pictures:
+            section.text = [f"On test. {self._say_which_lines()}{self._explain_bands()}".strip()]
+            section.closed = [other]
+        return section
+
     def draw_tradeoff(self) -> Section:
         """Draw quality against training time, where at least two configurations have both."""
         section = Section("time", "Quality against training time")
@@ -141,20 +170,23 @@ class PictureSections:
         if len(points) < 2:
             return section
         lower_is_better = self.comparison.metrics.lower_is_better(self.comparison.quality)
-        best = find_front(points, lower_is_better)
+        best = find_front(points, lower_is_better) if self.comparison.comparable else []
         named = {point.name for point in points}
         if len(points) > MOST_NAMES:
-            heads = choose_best_of_each(self.comparison.order_by_selector())
+            heads = self.comparison.choose_best_of_each(self.comparison.order_by_selector())
             named = {one.mark for one in heads} | {point.name for point in best}
         label, file = self.comparison.quality_label, self.folder / "time.png"
-        draw_tradeoff(file, points, named, label, lower_is_better)
+        draw_tradeoff(file, points, named, label, best)
         steps = [f"{p.name} with {decimal(p.quality)} in {seconds(p.seconds)} s" for p in best[:6]]
-        alt = f"{label} against seconds of training. Nothing quicker is as good as "
-        section.pictures = [Picture(file, f"{alt}{'; '.join(steps)}.")]
+        alt = f"{label} against seconds of training."
+        if best:
+            alt += f" Nothing quicker is as good as {'; '.join(steps)}."
+        section.pictures = [Picture(file, alt)]
         section.text = [
             "Seconds from the first step to the end of the last epoch, evaluation included, on the "
-            "machine that each ran on: runs side by side on one machine slow each other down. "
-            "Along the dashed line nothing quicker is as good."
+            "machine that each ran on: runs side by side on one machine slow each other down."
+            + " Along the dashed line nothing quicker is as good."
+            * bool(best)
         ]
         return section
 
@@ -199,16 +231,28 @@ class PictureSections:
             pictures.append(Picture(file, f"{name} by {title}. {'; '.join(tops)}.", f"by {title}"))
         return pictures
 
+    def _draw_user_groups(self, table: pd.DataFrame, name: str, column: str) -> Picture:
+        """Draw a metric by the values of one column of the user's own table."""
+        sizes = table.groupby("group")["users"].max()
+        order = order_groups(table["group"])
+        labels = {group: f"{group or 'unknown'}\n{sizes[group]:,}" for group in order}
+        metric, file = f"{column.upper()}@{CUTOFF}", self.folder / f"users-by-{name}-{column}.png"
+        draw_groups(file, table, column, f"test {metric}", labels, self._choose_looks(table))
+        means = table.groupby(["group", "configuration"])[column].mean()
+        tops = [f"{group or 'unknown'}: {means[group].idxmax()}" for group in order]
+        alt = f"{metric} by {name}, with the number of users. The best: {'; '.join(tops)}."
+        return Picture(file, alt, f"by {name}, with the number of users")
+
     def _draw_option(self, section: Section, table: pd.DataFrame, option: str, short: str) -> None:
         """Add the picture of quality by the values of one option."""
         name = "hidden layers" if option == NUM_LAYERS else short
         quality = self.comparison.quality_label
         slug = f"by-{short.replace('.', '-')}"
         file = self.folder / f"{slug}.png"
-        models = [one.model for one in self.comparison.configurations]
-        draw_option(file, table, name, quality, models, doubling=short.endswith("factors"))
+        series = list(map(self.comparison.series_of, self.comparison.configurations))
+        draw_option(file, table, name, quality, series, doubling=short.endswith("factors"))
         courses = []
-        for model, part in table.groupby("model", sort=False):
+        for model, part in table.groupby("series", sort=False):
             ends = [
                 f"{decimal(r['mean'])} at {r['value']:g}" for _, r in part.iloc[[0, -1]].iterrows()
             ]
@@ -224,7 +268,11 @@ class PictureSections:
         for one in self.comparison.configurations:
             time, mean = one.seconds, one.mean(quality)
             if time is not None and mean is not None:
-                points.append(TradePoint(one.mark, one.model, time, mean, one.sd(quality)))
+                points.append(
+                    TradePoint(
+                        one.mark, self.comparison.series_of(one), time, mean, one.sd(quality)
+                    )
+                )
         return points
 
     def _choose_looks(self, table: pd.DataFrame) -> dict[str, Style]:

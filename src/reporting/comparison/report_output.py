@@ -14,6 +14,7 @@ from src.reporting.comparison.configurations import group_runs
 from src.reporting.comparison.printed_table import PrintedTable, make_printed_table
 from src.reporting.comparison.run_choice import name_file
 from src.reporting.comparison.table_formats import ENDINGS
+from src.reporting.comparison.trials_section import split_trials
 from src.reporting.output_file import output_file
 from src.tracking.reading import Reader, Record
 
@@ -60,4 +61,4 @@ def check_output(options: Mapping[str, Any]) -> ReportOutput:
 
 def make_table(reader: Reader, records: Sequence[Record], title: str) -> PrintedTable:
     """Make the printed table of these runs alone."""
-    return make_printed_table(reader, Comparison(group_runs(records)), title)
+    return make_printed_table(reader, Comparison(group_runs(split_trials(records)[1])), title)

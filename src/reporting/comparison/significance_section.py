@@ -26,13 +26,11 @@ def make_significance_section(reader: Reader, comparison: Comparison, folder: Pa
         compare_pairs(reader, comparison, f"{name}@{comparison.cutoff}") for name in ("ndcg", "hr")
     )
     if ndcg is None:
-        section.text.append(
-            "Nothing to test: that takes two configurations whose runs kept their results by user "
-            "(per_user.parquet)."
-        )
+        section.text.append(f"Nothing to test: {_say_why_not(comparison)}")
         return section
     section.text = _explain_tests(comparison, ndcg)
     section.heads = ["pair", "difference", "95 % interval", "p, bootstrap", "p, Wilcoxon"]
+    section.heads.append("by seed, least to most")
     section.rows = _fill_pair_rows(comparison, ndcg)
     _add_matrix(section, comparison, ndcg, folder)
     if hr is not None:
@@ -41,6 +39,19 @@ def make_significance_section(reader: Reader, comparison: Comparison, folder: Pa
         _add_matrix(other, comparison, hr, folder)
         section.closed.append(other)
     return section
+
+
+def _say_why_not(comparison: Comparison) -> str:
+    """Return what is missing for a test between two configurations."""
+    found = comparison.configurations
+    if len(found) < 2:
+        return "there is only one configuration."
+    if len({one.comparable for one in found}) == len(found):
+        return "no two configurations have the same data, candidates and protocol."
+    return (
+        "that takes two configurations of the same data, candidates and protocol whose runs "
+        "were scored on test and kept their results by user (per_user.parquet)."
+    )
 
 
 def _explain_tests(comparison: Comparison, pairs: Pairs) -> list[str]:
@@ -56,8 +67,9 @@ def _explain_tests(comparison: Comparison, pairs: Pairs) -> list[str]:
         f"{_mention_least_p(pairs)}",
         "A difference that is not significant is not shown to be zero: these users do not suffice "
         "to tell on which side of zero it lies, and its interval says how large it could be. The "
-        "tests speak of users like these and of these very weights, not of other seeds: how much "
-        "seeds matter, the standard deviations in the table say.",
+        "tests speak of users like these and of these very weights, not of other seeds: the last "
+        "column has the least and the most that the difference comes to when seeds are taken one "
+        "by one. Where it has both signs, another seed may turn the order around.",
     ]
     if comparison.metrics.find(comparison.quality).basis == "ratings":
         text.append("Runs keep no errors of ratings by user, so the ranking is tested.")
@@ -85,9 +97,31 @@ def _fill_pair_rows(comparison: Comparison, pairs: Pairs) -> list[list[str]]:
             f"{decimal(row['low'], sign=True)} to {decimal(row['high'], sign=True)}",
             p_value(row["bootstrap_p_holm"]),
             p_value(row["wilcoxon_p_holm"]),
+            _span_over_seeds(comparison, pairs.metric, row["a"], row["b"]),
         ]
         for row in choose_telling_pairs(comparison, pairs)
     ]
+
+
+def _span_over_seeds(comparison: Comparison, metric: str, a: str, b: str) -> str:
+    """Return the least and the most that a is above b, seed by seed: "+.0012 to +.0034, 3 seeds".
+
+    A configuration of one seed, such as a model that is fitted without chance, is compared to each
+    seed of the other.
+    """
+    by_mark = {one.mark: one for one in comparison.configurations}
+    first, second = (by_mark[mark].by_seed(f"test/{metric}") for mark in (a, b))
+    shared = sorted(first.keys() & second.keys())
+    if len(shared) > 1:
+        found = [first[seed] - second[seed] for seed in shared]
+    elif min(len(first), len(second)) == 1:
+        found = [one - other for one in first.values() for other in second.values()]
+    else:
+        found = []
+    if len(found) < 2:
+        return "one seed"
+    least, most = (decimal(value, sign=True) for value in (min(found), max(found)))
+    return f"{least} to {most}, {len(found)} seeds"
 
 
 def _mention_least_p(pairs: Pairs) -> str:

@@ -55,8 +55,8 @@ class TableRow:
     """One configuration in the table on the page."""
 
     name: str
-    label: str
-    """The name in full, where it is short."""
+    settings: list[str]
+    """What tells it apart, in the order of `list_setting_names`; "" where it has none."""
     chosen: bool
     n: int
     """How many seeds it has."""
@@ -86,13 +86,22 @@ def list_columns(comparison: Comparison) -> list[TableColumn]:
     return [column for column in columns if any(column.value_of(one) is not None for one in found)]
 
 
+def list_setting_names(comparison: Comparison) -> list[str]:
+    """Return the settings that have columns of their own: where names don't say them all."""
+    found = comparison.configurations
+    if all(one.mark == one.label for one in found):
+        return []
+    return list(dict.fromkeys(name for one in found for name in one.settings))
+
+
 def fill_rows(comparison: Comparison, columns: Sequence[TableColumn]) -> list[TableRow]:
     """Return the rows of the table on the page, in the order of the comparison."""
     best = {column.name: _find_best(comparison, column) for column in columns}
+    names = list_setting_names(comparison)
     return [
         TableRow(
             one.mark,
-            "" if one.mark == one.label else one.label,
+            [one.settings.get(name, "") for name in names],
             one is comparison.chosen,
             len(one.runs),
             [_fill_cell(one, column, best[column.name]) for column in columns],

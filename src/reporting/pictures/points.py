@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LOGARITHMIC = 10
 # More values than these are a cloud of points, not a line
 LONGEST_LINE = 12
+# Names of so many letters fit four to a line
+SHORT_NAME = 12
 # Where a point's name may stand, in points from it and aligned so; the first that is free
 PLACES: tuple[tuple[int, int, Literal["left", "center", "right"]], ...] = (
     (6, 4, "left"),
@@ -39,23 +41,23 @@ class TradePoint:
     """A configuration in the picture of quality against time."""
 
     name: str
-    model: str
+    series: str
     seconds: float
     quality: float
     sd: float | None
 
 
 def draw_option(
-    file: Path, table: pd.DataFrame, option: str, label: str, models: Sequence[str], doubling: bool
+    file: Path, table: pd.DataFrame, option: str, label: str, series: Sequence[str], doubling: bool
 ) -> None:
-    """Write one line a model over the option's values, with the sd over seeds as error bars.
+    """Write one line a series over the option's values, with the sd over seeds as error bars.
 
-    `table` has model, value, mean and sd; `models` are all on the page, which fixes the colours.
+    `table` has series, value, mean and sd; `series` are all on the page, which fixes the colours.
     `doubling`: a binary logarithmic axis with a tick at every value.
     """
     figure, axes = new_figure()
-    colors = model_colors(models)
-    for model, part in table.groupby("model", sort=False):
+    colors = model_colors(series)
+    for name, part in table.groupby("series", sort=False):
         few = len(part) <= LONGEST_LINE
         axes.errorbar(
             part["value"],
@@ -64,8 +66,8 @@ def draw_option(
             fmt="o-" if few else "o",
             ms=4.5,
             capsize=3,
-            color=colors[str(model)],
-            label=str(model),
+            color=colors[str(name)],
+            label=str(name),
         )
     values = sorted(table["value"].unique())
     if doubling and values[0] > 0:
@@ -76,8 +78,9 @@ def draw_option(
         axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
     axes.set(xlabel=option, ylabel=label)
-    names = [str(name) for name in table["model"].unique()]
-    columns = max(count_legend_columns(names), min(len(names), 4))
+    names = [str(name) for name in table["series"].unique()]
+    short = max(map(len, names)) <= SHORT_NAME
+    columns = min(len(names), 4) if short else count_legend_columns(names)
     figure.legend(loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
     save_figure(figure, file, PAGE_DPI)
 
@@ -102,12 +105,11 @@ def draw_tradeoff(
     points: Sequence[TradePoint],
     named: Container[str],
     label: str,
-    lower_is_better: bool,
+    best: Sequence[TradePoint],
 ) -> None:
-    """Write quality against training time, with the Pareto front and the names `named`."""
+    """Write quality against training time, with the front `best` and the names `named`."""
     figure, axes = new_figure(height=4.2)
-    colors = model_colors(point.model for point in points)
-    best = find_front(points, lower_is_better)
+    colors = model_colors(point.series for point in points)
     axes.plot(
         [point.seconds for point in best],
         [point.quality for point in best],
@@ -118,8 +120,8 @@ def draw_tradeoff(
         zorder=1,
         label="nothing quicker is as good" if len(best) > 1 else None,
     )
-    for model, color in colors.items():
-        part = [point for point in points if point.model == model]
+    for series, color in colors.items():
+        part = [point for point in points if point.series == series]
         axes.errorbar(
             [point.seconds for point in part],
             [point.quality for point in part],
@@ -128,7 +130,7 @@ def draw_tradeoff(
             ms=5,
             elinewidth=0.8,
             color=color,
-            label=model,
+            label=series,
         )
     times = [point.seconds for point in points]
     if min(times) > 0 and max(times) / min(times) > LOGARITHMIC:
@@ -158,7 +160,7 @@ def _name_points(
             xytext=PLACES[0][:2],
             textcoords="offset points",
             fontsize="x-small",
-            color=colors[point.model],
+            color=colors[point.series],
             parse_math=False,
         )
         free = False

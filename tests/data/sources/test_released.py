@@ -153,9 +153,32 @@ def test_local_file_that_differs_is_used_and_named(
     with caplog.at_level(logging.WARNING):
         ReleasedNCF("ml-1m", root="/nowhere", path=str(tmp_path)).fingerprint()
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / file} differs from the released file: results may too"
+        f"{tmp_path / file} differs from the released file: results may differ too"
         for file in FILES["ml-1m"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "how"),
+    [
+        ("0\t0\n0\t1\n", "no times, so a user's latest interaction is not known"),
+        (
+            "0\t0\t1\n0\t1\t1\r\n",
+            "no times, so a user's latest interaction is not known; every rating is 1",
+        ),
+        ("0\t0\t1\n0\t1\t5\n", "no times, so a user's latest interaction is not known"),
+        ("0\t0\t4\t7\n0\t1\t1\t8\n", "results may differ too"),
+    ],
+)
+def test_what_a_file_lacks_is_said(
+    lines: str, how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path)
+    file = tmp_path / "ml-1m.train.rating"
+    file.write_text(lines)
+    with caplog.at_level(logging.WARNING):
+        ReleasedNCF("ml-1m", root="/nowhere", path=str(tmp_path)).fingerprint()
+    assert caplog.messages[0] == f"{file} differs from the released file: {how}"
 
 
 def test_unknown_name() -> None:

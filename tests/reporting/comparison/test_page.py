@@ -270,11 +270,66 @@ def test_what_can_not_be_compared(tmp_path: Path) -> None:
         record(judged(0.9, 0.9), data__candidates="all", tags={"data_fingerprint": "e" * 64}),
     ]
     text, _ = page_of(runs, shelf(runs), tmp_path)
-    assert "Runs with different data (by fingerprint) are on this page" in text
-    assert "Runs with different candidates are on this page" in text
+    assert text.count("are on this page") == 1
+    assert "Runs with different data and candidates are on this page" in text
     assert "has the best" not in text
     assert 'class="best"' not in text
     assert "Only 4 configurations of the same data, candidates and protocol are tested." in text
+
+
+def test_one_configuration_on_each_of_two_data_sets(tmp_path: Path) -> None:
+    runs = [
+        record(judged(0.4, 0.3)),
+        record(judged(0.5, 0.4), data__name="other", tags={"data_fingerprint": "e" * 64}),
+    ]
+    text, _ = page_of(runs, shelf(runs), tmp_path)
+    why = "no two configurations have the same data, candidates and protocol."
+    assert f"Nothing to test: {why}" in text
+    assert "nothing quicker is as good" not in text
+
+
+def test_what_all_have_stands_once(tmp_path: Path) -> None:
+    more = {"data__batch_size": 256, "optimizer__lr": 0.001, "trainer__max_epochs": 20}
+    runs = [record(judged(0.4, 0.3), model__factors=n, **more) for n in (8, 16)]
+    text, _ = page_of(runs, Shelf({}), tmp_path)
+    assert "loss BCE, rate 0.001, batch size 256, negatives 4, epochs at most 20" in text
+
+
+def test_settings_have_columns_where_names_would_be_long(tmp_path: Path) -> None:
+    runs = [
+        record(judged(0.4, 0.3), model__factors=n, model__layers=f"[{8 * n}, {4 * n}, {2 * n}]")
+        for n in (64, 128)
+    ]
+    text, _ = page_of(runs, Shelf({}), tmp_path)
+    assert "<button>factors</button>" in text
+    assert 'data-order="[512,256,128]">[512,256,128]</td>' in text
+    assert '<th scope="row">gmf #1' in text
+
+
+def test_trials_of_a_search_stand_apart(tmp_path: Path) -> None:
+    tags = {"trial": "0", "sweep": "tune-gmf"}
+    trials = [
+        record({"best/val/ndcg@10": value}, tags=tags, model__factors=factors)
+        for factors, value in ((4, 0.31), (32, 0.37))
+    ]
+    runs = [*grid(), *trials]
+    text, _ = page_of(runs, shelf(runs), tmp_path)
+    assert "8 runs of 4 configurations" in text
+    assert '<th scope="row">tune-gmf</th><td>2</td><td>2</td><td>.3700</td><td>NDCG@10</td>' in text
+    alone, _ = page_of(trials, Shelf({}), tmp_path / "alone")
+    assert "2 runs of 2 configurations" in alone
+
+
+def test_what_seeds_make_of_a_difference_stands_beside_the_tests(tmp_path: Path) -> None:
+    runs = [
+        record(judged(value, 0.3), model__name=model, seed=seed)
+        for model, values in (("gmf", (0.41, 0.40)), ("mlp", (0.40, 0.42)), ("ease", (0.39,)))
+        for seed, value in enumerate(values)
+    ]
+    text, _ = page_of(runs, shelf(runs), tmp_path)
+    # mlp is above gmf by -.01 and by +.02
+    assert re.search(r"(mlp − gmf.*−.0100 to \+.0200|gmf − mlp.*−.0200 to \+.0100), 2 seeds", text)
+    assert re.search(r"mlp − ease.*\+.0100 to \+.0300, 2 seeds", text)
 
 
 def test_runs_that_ran_twice_and_other_versions(tmp_path: Path) -> None:

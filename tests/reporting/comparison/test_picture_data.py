@@ -82,6 +82,44 @@ def test_the_best_on_validation_stands_for_an_option_s_value() -> None:
     ]
 
 
+def test_an_option_s_line_does_not_go_from_one_data_set_to_another() -> None:
+    runs = [
+        record(
+            judged(0.3, 0.2),
+            model__factors=factors,
+            data__name=data,
+            tags={"data_fingerprint": data * 8},
+        )
+        for data in ("one", "two")
+        for factors in (8, 16)
+    ]
+    table = picture_data.tabulate_option(Comparison(group_runs(runs)), "model.factors")
+    assert table[["series", "value"]].to_numpy().tolist() == [
+        ["gmf, one", 8],
+        ["gmf, one", 16],
+        ["gmf, two", 8],
+        ["gmf, two", 16],
+    ]
+
+
+def test_series_are_named_by_what_they_differ_in() -> None:
+    def names(*runs: dict[str, str]) -> set[str]:
+        found = Comparison(
+            group_runs(
+                [
+                    record(judged(0.3, 0.2), tags={"data_fingerprint": run.pop("print")}, **run)
+                    for run in runs
+                ]
+            )
+        )
+        return set(map(found.series_of, found.configurations))
+
+    assert names({"print": "a"}, {"print": "a", "model__factors": "9"}) == {"gmf"}
+    assert names({"print": "abcdef1"}, {"print": "bcdefa2"}) == {"gmf, abcdef", "gmf, bcdefa"}
+    found = names({"print": "a"}, {"print": "a", "data__candidates": "all"})
+    assert found == {"gmf, 99 candidates", "gmf, the whole catalogue"}
+
+
 def test_only_what_can_be_compared_is_tested() -> None:
     names = ("gmf", "mlp", "mf")
     runs = [record(judged(0.3, 0.2), model__name=name) for name in names]

@@ -77,7 +77,7 @@ def test_cutoffs(tmp_path: Path) -> None:
 )
 def test_options(values: list[float], doubling: bool, ticks: set[str], tmp_path: Path) -> None:
     table = pd.DataFrame(
-        {"model": "gmf", "value": values, "mean": [0.1, 0.2, 0.3], "sd": [0.01, None, 0.02]}
+        {"series": "gmf", "value": values, "mean": [0.1, 0.2, 0.3], "sd": [0.01, None, 0.02]}
     )
     draw_option(tmp_path / "o.svg", table, "option", "test NDCG@10", ["gmf", "mlp"], doubling)
     assert ticks | {"option", "test NDCG@10", "gmf"} <= set(svg_texts(tmp_path / "o.svg"))
@@ -85,7 +85,7 @@ def test_options(values: list[float], doubling: bool, ticks: set[str], tmp_path:
 
 def test_names_in_the_picture_of_time(tmp_path: Path) -> None:
     points = [TradePoint(f"name {i}", "gmf", 10**i, i / 10, 0.01) for i in range(3)]
-    draw_tradeoff(tmp_path / "t.svg", points, {"name 0", "name 2"}, "HR@10", lower_is_better=False)
+    draw_tradeoff(tmp_path / "t.svg", points, {"name 0", "name 2"}, "HR@10", points)
     texts = svg_texts(tmp_path / "t.svg")
     assert {"name 0", "name 2", "training, seconds", "nothing quicker is as good"} <= set(texts)
     assert "name 1" not in texts
@@ -94,7 +94,7 @@ def test_names_in_the_picture_of_time(tmp_path: Path) -> None:
 def test_names_that_would_cover_each_other_are_left_out(tmp_path: Path) -> None:
     points = [TradePoint(f"a long name {i}", "gmf", 1.0, 0.5, None) for i in range(30)]
     named = {point.name for point in points}
-    draw_tradeoff(tmp_path / "t.svg", points, named, "HR@10", lower_is_better=False)
+    draw_tradeoff(tmp_path / "t.svg", points, named, "HR@10", [])
     assert sum(text.startswith("a long") for text in svg_texts(tmp_path / "t.svg")) < 9
 
 
