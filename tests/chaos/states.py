@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,20 +150,35 @@ def content_of(file: File | None) -> str | None:
     return file and file.digest
 
 
-def distinct(states: list[State]) -> dict[int, State]:
+def distinct(states: list[State], unread: Callable[[str], bool]) -> dict[int, State]:
     """Return the states in which a file's name, content or time differs, by their first change.
 
-    Files have other inodes in each copy; which names are one file's is a difference, though.
+    `unread` tells by its path whether nobody reads a file, however much of it is written. Files
+    have other inodes in each copy; which names are one file's is a difference, though.
     """
     first: dict[int, tuple[int, State]] = {}
     for number, state in enumerate(states, start=1):
         names: dict[int, str] = {}
         known = [
-            (path, file and (file.digest, file.changed, names.setdefault(file.inode, path)))
+            (
+                path,
+                file and names.setdefault(file.inode, path),
+                file and not unread(path) and (file.digest, file.changed),
+            )
             for path, file in sorted(state.items())
         ]
         first.setdefault(hash(tuple(known)), (number, state))
     return dict(first.values())
+
+
+def is_part(path: str) -> bool:
+    """Tell whether a file is one that `replacing` (src/config/durable.py) has not put in its place.
+
+    Whatever it holds, it is removed before it is written again, nothing else opens it, and no
+    record takes files of such names.
+    """
+    name = path.rpartition("/")[2]
+    return name.startswith(".") and name.endswith(".part")
 
 
 def _version(about: os.stat_result) -> tuple[int, ...]:
