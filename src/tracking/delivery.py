@@ -238,8 +238,8 @@ class Delivery:
 
     def _advance(self, end: int) -> None:
         self._sent.offset = end
-        self.progress += 1
         self._write_sent()
+        self.progress += 1  # what can't be noted is sent again, and is none
 
     def _read_sent(self) -> Sent:
         try:
