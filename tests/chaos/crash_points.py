@@ -28,7 +28,7 @@ from tests.chaos.command import (
     copy_folder,
 )
 from tests.chaos.outcome import compare, result
-from tests.chaos.states import States, distinct, is_part
+from tests.chaos.states import States, distinct, is_unread
 from tests.commands import REPOSITORY
 
 HERE = Path(__file__).parent
@@ -36,7 +36,7 @@ LOST = REPOSITORY / "outputs" / "lost"
 """Has the homes from which starting again lost something."""
 
 MANY = ("sweep",)
-"""Commands with so many states that those count as one that differ in half written files only."""
+"""Commands with so many states that those count as one that differ in unread files only."""
 
 Point = tuple[int, Callable[[], object]]
 """The number of a change, and what brings about the fault there."""
@@ -112,7 +112,7 @@ class Home:
             return which, ((n, lambda n=n: self._disturb(fault, n)) for n in numbers)
         states = distinct(
             self.states.killed if fault == "killed" else self.states.cut_off,
-            unread=is_part if self.name in MANY else lambda _: False,
+            unread=is_unread if self.name in MANY else lambda _: False,
         )
         which = f"all {self.n:,}, which leave {len(states):,} states"
         if step > 1:

@@ -171,14 +171,15 @@ def distinct(states: list[State], unread: Callable[[str], bool]) -> dict[int, St
     return dict(first.values())
 
 
-def is_part(path: str) -> bool:
-    """Tell whether a file is one that `replacing` (src/config/durable.py) has not put in its place.
+def is_unread(path: str) -> bool:
+    """Tell whether nobody reads what a killed process left of a file.
 
-    Whatever it holds, it is removed before it is written again, nothing else opens it, and no
-    record takes files of such names.
+    That is what `replacing` (src/config/durable.py) had not put in its place: it is removed before
+    it is written again, nothing else opens it, and no record takes files of such names. And it is
+    SQLite's index of a database's log, which the first who opens the database makes anew.
     """
     name = path.rpartition("/")[2]
-    return name.startswith(".") and name.endswith(".part")
+    return name.endswith(MAPPED) or (name.startswith(".") and name.endswith(".part"))
 
 
 def _version(about: os.stat_result) -> tuple[int, ...]:
