@@ -28,7 +28,7 @@ from tests.chaos.command import (
     copy_folder,
 )
 from tests.chaos.outcome import compare, result
-from tests.chaos.states import States, distinct, is_unread
+from tests.chaos.states import States, distinct
 from tests.commands import REPOSITORY
 
 HERE = Path(__file__).parent
@@ -36,7 +36,7 @@ LOST = REPOSITORY / "outputs" / "lost"
 """Has the homes from which starting again lost something."""
 
 MANY = ("sweep",)
-"""Commands with so many states that those count as one that differ in unread files only."""
+"""Commands with so many states that those count as one that differ in what nobody reads."""
 
 Point = tuple[int, Callable[[], object]]
 """The number of a change, and what brings about the fault there."""
@@ -110,10 +110,8 @@ class Home:
             numbers = range(1, self.n + 1, step)
             which = f"all {self.n:,}" if step == 1 else f"every {step}th of {self.n:,}"
             return which, ((n, lambda n=n: self._disturb(fault, n)) for n in numbers)
-        states = distinct(
-            self.states.killed if fault == "killed" else self.states.cut_off,
-            unread=is_unread if self.name in MANY else lambda _: False,
-        )
+        listed = self.states.killed if fault == "killed" else self.states.cut_off
+        states = distinct(self.states, listed, unread=self.name not in MANY)
         which = f"all {self.n:,}, which leave {len(states):,} states"
         if step > 1:
             which = f"every {step}th of {len(states):,} states that {self.n:,} leave"

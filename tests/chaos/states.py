@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ COARSE = 50_000_000
 """Nanoseconds in which a file may change twice and have one time of change."""
 MAPPED = "-shm"
 """Ends the name of what SQLite changes as memory, which no call shows; it is made anew."""
+LOG, HEADER, FRAME = "-wal", 32, 24
+"""Ends the name of SQLite's log; bytes of its header, and of what each page in it begins with."""
 LEASE = ".lease"
 
 
@@ -56,6 +58,7 @@ class States:
         self.unseen: set[str] = set()
         """Files that changed without a change that was told."""
         self._contents: dict[str, list[bytes]] = {}
+        self._logs: dict[str, str] = {}
         self._blocks: dict[bytes, bytes] = {}
         self._seen: dict[str, tuple[os.stat_result, int, str]] = {}
         self._empty = self._keep(b"")
@@ -100,6 +103,17 @@ class States:
                 moment = time.time_ns() if place.name == LEASE else file.changed
                 os.utime(place, ns=(moment, moment))
                 names[file.inode] = place
+
+    def read_of(self, path: str, file: File) -> tuple[str, int] | None:
+        """Return what of a file is read by others: the digest and the time of change, if any."""
+        if is_unread(path):
+            return None
+        if not path.endswith(LOG):
+            return file.digest, file.changed
+        if file.digest not in self._logs:
+            log = b"".join(self._contents[file.digest])
+            self._logs[file.digest] = hashlib.sha256(committed(log)).hexdigest()
+        return self._logs[file.digest], 0
 
     def _compare(self, state: State) -> None:
         """Note what has changed since the change before."""
@@ -150,20 +164,20 @@ def content_of(file: File | None) -> str | None:
     return file and file.digest
 
 
-def distinct(states: list[State], unread: Callable[[str], bool]) -> dict[int, State]:
+def distinct(states: States, listed: list[State], *, unread: bool) -> dict[int, State]:
     """Return the states in which a file's name, content or time differs, by their first change.
 
-    `unread` tells by its path whether nobody reads a file, however much of it is written. Files
-    have other inodes in each copy; which names are one file's is a difference, though.
+    Without `unread`, what nobody reads makes no difference. Files have other inodes in each copy;
+    which names are one file's is a difference, though.
     """
     first: dict[int, tuple[int, State]] = {}
-    for number, state in enumerate(states, start=1):
+    for number, state in enumerate(listed, start=1):
         names: dict[int, str] = {}
         known = [
             (
                 path,
                 file and names.setdefault(file.inode, path),
-                file and not unread(path) and (file.digest, file.changed),
+                file and ((file.digest, file.changed) if unread else states.read_of(path, file)),
             )
             for path, file in sorted(state.items())
         ]
@@ -174,12 +188,30 @@ def distinct(states: list[State], unread: Callable[[str], bool]) -> dict[int, St
 def is_unread(path: str) -> bool:
     """Tell whether nobody reads what a killed process left of a file.
 
-    That is what `replacing` (src/config/durable.py) had not put in its place: it is removed before
-    it is written again, nothing else opens it, and no record takes files of such names. And it is
-    SQLite's index of a database's log, which the first who opens the database makes anew.
+    That is what had not been put in its place by `replacing` (src/config/durable.py) or by a
+    `Delivery`: it is removed or emptied before it is written again, nothing else opens it, and no
+    record takes files of such names. And it is SQLite's index of a database's log, which the first
+    who opens the database makes anew.
     """
     name = path.rpartition("/")[2]
-    return name.endswith(MAPPED) or (name.startswith(".") and name.endswith(".part"))
+    half_written = name.startswith(".") and name.endswith(".part")
+    return half_written or name.endswith((MAPPED, ".sent-new"))
+
+
+def committed(log: bytes) -> bytes:
+    """Return a log of SQLite's up to its last transaction that has an end, or all of a short one.
+
+    What comes after is of no transaction, and SQLite reads no further (its file format, section 4):
+    frames that were not ended, and frames of a log that was before, which have another salt.
+    """
+    page = int.from_bytes(log[8:12], "big")
+    salt, end = log[16:24], 0
+    for start in range(HEADER, len(log) - FRAME - page + 1, FRAME + page) if page else ():
+        if log[start + 8 : start + 16] != salt:
+            break
+        if log[start + 4 : start + 8] != bytes(4):  # the database's size, where one ends
+            end = start + FRAME + page
+    return log[: max(end, HEADER)]
 
 
 def _version(about: os.stat_result) -> tuple[int, ...]:
