@@ -108,13 +108,13 @@ class Home:
         """Return every step-th point of a fault, and which these are, in words."""
         if fault in IN_PLACE:
             numbers = range(1, self.n + 1, step)
-            which = f"all {self.n:,}" if step == 1 else f"every {step}th of {self.n:,}"
+            which = f"all {self.n:,}" if step == 1 else f"{every(step)} of {self.n:,}"
             return which, ((n, lambda n=n: self._disturb(fault, n)) for n in numbers)
         listed = self.states.killed if fault == "killed" else self.states.cut_off
         states = distinct(self.states, listed, unread=self.name not in MANY)
         which = f"all {self.n:,}, which leave {len(states):,} states"
         if step > 1:
-            which = f"every {step}th of {len(states):,} states that {self.n:,} leave"
+            which = f"{every(step)} of {len(states):,} states that {self.n:,} leave"
         chosen = list(states.items())[::step]
         return which, ((n, lambda state=state: self.states.restore(state)) for n, state in chosen)
 
@@ -147,6 +147,11 @@ class Home:
         shutil.copy(self.command.output, kept)
         about = {"name": self.name, "home": str(self.command.home), "expected": self.expected}
         (kept / "about.json").write_text(json.dumps(about))
+
+
+def every(step: int) -> str:
+    suffix = {2: "nd", 3: "rd"}.get(step, "th")
+    return f"every {step}{suffix}"
 
 
 def start_again(command: Command, expected: dict[str, Any]) -> str | None:
