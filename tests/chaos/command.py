@@ -56,13 +56,15 @@ class Command:
         self._import()
         return int(self._count.read_text())
 
-    def again(self) -> int:
+    def again(self, at: int = NEVER) -> int:
         """Do what a user does next: the same once more, or `src.sync` where it had finished.
+
+        It is killed at change `at`, if it makes so many.
 
         Pictures and reports, which take half of the time, are left empty: they are not compared.
         """
         finished = list((self.home / "outputs" / "runs").glob("*/metrics.json"))
-        return self.run(command="sync" if finished else "train", drawing=False)
+        return self.run(at, command="sync" if finished else "train", drawing=False)
 
     def run(
         self,

@@ -69,7 +69,7 @@ def fail_once(command: Command, point: int) -> None:
 def kill_again_and_again(command: Command, point: int) -> None:
     rng = random.Random(point)
     for _ in range(10):
-        command.run(rng.randrange(1, 400))
+        command.again(rng.randrange(1, 400))
 
 
 IN_PLACE: dict[str, Callable[[Command, int], None]] = {
