@@ -42,7 +42,7 @@ test-slow: .venv/ready  ## the tests that take longer, too
 test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
 	$(PY) -m pytest -m services
 
-chaos: .venv/ready  ## kills, failing disks and servers, damaged files: an hour; CHAOS_STEP=1 tries every point
+chaos: .venv/ready  ## kills, failing disks and servers, damaged files: two hours; one with CHAOS_STEP=20, a point in 20
 	$(PY) -m pytest -m chaos tests/chaos
 
 bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md

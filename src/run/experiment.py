@@ -130,7 +130,8 @@ def _select(made: Run, options: Options, folder: Path, seconds: float) -> Select
         fitted["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
     import pandas as pd  # not before there is a result
 
-    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
+    with replacing(folder / "history.csv") as file:
+        pd.DataFrame(epochs).to_csv(file, index=False)
     if len(epochs) > 1:
         part_judged = made.module.judged_part
         draw_curves(folder / "curves.png", options.title, epochs, selected, part_judged)

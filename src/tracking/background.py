@@ -19,7 +19,14 @@ from src.tracking import unsent
 from src.tracking.delivery import Delivery
 from src.tracking.journal import Journal, find_journal
 from src.tracking.mlflow import MLflowLogger, MLflowOptions, unusable
-from src.tracking.store import embedded, first_line, is_refusal, load_mlflow, store_errors
+from src.tracking.store import (
+    embedded,
+    first_line,
+    is_disk_full,
+    is_refusal,
+    load_mlflow,
+    store_errors,
+)
 from src.tracking.tracker import Tracker
 from src.tracking.views import View
 
@@ -242,7 +249,7 @@ class BackgroundTracker(Tracker):
                 elif not self._ending.is_set():
                     pause = min(LONGEST_PAUSE, 2 * pause or SHORTEST_PAUSE)
                     self._ending.wait(pause)
-                elif self._left.wait(SHORTEST_PAUSE):
+                elif is_disk_full(self._trouble) or self._left.wait(SHORTEST_PAUSE):
                     return  # whatever starts next sends it
                 ended = self._send_once()
             self._delivered = True

@@ -241,8 +241,8 @@ class Delivery:
 
     def _advance(self, end: int) -> None:
         self._sent.offset = end
-        self.progress += 1
         self._write_sent()
+        self.progress += 1  # what can't be noted is sent again, and is none
 
     def _read_sent(self) -> Sent:
         try:
@@ -262,11 +262,15 @@ def _is_reference(tag: str, value: Any) -> bool:
 
 
 def list_files(folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
-    """Yield the folder's files, but not those of runs within it, nor what is to be left out."""
+    """Yield the folder's files, but not those of runs within it, nor what is to be left out.
+
+    Nor those whose names begin with a dot: a process that was killed left them half written.
+    """
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in leave_out:
             continue
         if path.is_file():
             yield path
         elif path.is_dir() and not (path / "config.yaml").exists():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
+            within = (file for file in sorted(path.rglob("*")) if not file.name.startswith("."))
+            yield from filter(Path.is_file, within)

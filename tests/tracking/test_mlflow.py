@@ -337,6 +337,13 @@ def test_runs_within_a_run_keep_their_files_to_themselves(tmp_path: Path) -> Non
     assert list(list_files(tmp_path, ["checkpoints"])) == [tmp_path / "metrics.json"]
 
 
+def test_files_that_are_not_written_to_their_end_are_not_recorded(tmp_path: Path) -> None:
+    for file in ("checkpoints/last.ckpt", "checkpoints/.last.ckpt.part", ".config.yaml.part"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert list(list_files(tmp_path, [])) == [tmp_path / "checkpoints" / "last.ckpt"]
+
+
 @pytest.mark.parametrize(
     ("message", "line"),
     [
