@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots lint format dashboard browse services test-services clean
+.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots dashboard-picture lint format dashboard browse services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -16,6 +16,9 @@ train: .venv/ready  ## train NeuMF on MovieLens-1M; ARGS="model=gmf seed=1" for 
 
 screenshots: .venv/ready  ## pictures of the dashboard and a sweep's report, into docs; SWEEP=NAME
 	$(PY) -m benchmarks.screenshots sweep=$(SWEEP)
+
+dashboard-picture: .venv/ready  ## docs/dashboard.png, of thirty small runs: five minutes
+	$(PY) -m benchmarks.many_runs
 
 report: .venv/ready  ## the latest sweep's runs compared on one page; ARGS="sweep=NAME" for another
 	$(PY) -m src.report $(ARGS)
@@ -39,7 +42,7 @@ test-slow: .venv/ready  ## the tests that take longer, too
 test-services: .venv/ready  ## eight jobs at once into MLflow's server on PostgreSQL
 	$(PY) -m pytest -m services
 
-chaos: .venv/ready  ## kills, failing disks and servers, damaged files: an hour; CHAOS_STEP=1 tries every point
+chaos: .venv/ready  ## kills, failing disks and servers, damaged files: two hours; one with CHAOS_STEP=20, a point in 20
 	$(PY) -m pytest -m chaos tests/chaos
 
 bench: .venv/ready  ## our speed beside the usual ways of writing NCF, into docs/performance.md
@@ -71,8 +74,8 @@ format: .venv/ready  ## let ruff format the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000
-	$(PY) -m src.dashboard
+dashboard: .venv/ready  ## the MLflow UI over all runs, at http://127.0.0.1:5000; ARGS="port=5077" for another port
+	$(PY) -m src.dashboard $(ARGS)
 
 browse: .venv/ready  ## a page for looking at a trained run; RUN=NAME, or RUN=NAME,NAME for two side by side
 	$(PY) -m src.serve run=$(RUN) $(ARGS)

@@ -122,6 +122,8 @@ def run(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """
     # Hydra then raises what it would have printed, and leaves the printing to us
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # a line that the log's disk has no room for is told by what else fails there
+    logging.raiseExceptions = False
     signal.signal(signal.SIGTERM, _terminate)
     see_working_folder()
     rank, several = launched_rank()

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from src.config.paths import OUTPUTS
 from src.config.ports import check_port
 from src.errors import UserError
+from src.tracking.first_sight import SETTINGS, choose_app
 
 HOST, PORT = "127.0.0.1", 5000
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # of language models' jobs: ten processes and 1.2 GB that no run of ours has a use for
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
 
 
 def main() -> None:
@@ -28,12 +25,15 @@ def main() -> None:
         if "--help" not in others:
             if not {"--port", "-p", "--host", "-h"} & set(others):
                 check_port(HOST, port)
-            print(f"runs     {_find_latest(f'sqlite:///{database}', port)}", flush=True)
+            url = f"http://{HOST}:{port}"
+            print(f"runs     {find_page(f'sqlite:///{database}', url)}", flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     # one process answers one person; a later --workers wins
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
+    if "--app-name" not in others:
+        command += choose_app()
     store = ["--backend-store-uri", f"sqlite:///{database}"]
     # in place of this process, so that whoever ends it ends the server
     os.execve(sys.executable, [*command, *store, *others], {**SETTINGS, **os.environ})
@@ -50,13 +50,20 @@ def _take_port(words: Sequence[str]) -> tuple[int, list[str]]:
     return int(named[-1]), others
 
 
-def _find_latest(uri: str, port: int) -> str:
-    """Return the address of the latest run's experiment: MLflow's first page is of other things."""
+def find_page(uri: str, url: str) -> str:
+    """Return the address, at a server's `url`, of the latest sweep or search, else of all runs.
+
+    MLflow's own first page is of language models.
+    """
     from src.tracking.reading import Reader
 
-    latest = Reader(uri).latest_experiment()
-    page = "experiments" if latest is None else f"experiments/{latest}/runs"
-    return f"http://{HOST}:{port}/#/{page}?workflowType=machine_learning"
+    latest = Reader(uri).latest_view()
+    page, shown = "experiments", {"workflowType": "machine_learning"}
+    if latest is not None:
+        experiment, view = latest
+        page = f"experiments/{experiment}/runs"
+        shown |= {"viewStateShareKey": view} if view else {}
+    return f"{url}/#/{page}?{urlencode(shown)}"
 
 
 if __name__ == "__main__":

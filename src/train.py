@@ -20,6 +20,9 @@ def train(cfg: DictConfig) -> float:
     Returns the metric that selected the epoch, for sweepers.
     """
     # heavy libraries load here, so that --help and tab completion answer at once
+    from src.tracking.contact import make_contact
+
+    make_contact(cfg)
     with importing():
         from src.config.compose import given_words, is_job, refuse_unread
         from src.run.resuming import started, take_up

@@ -208,3 +208,11 @@ def test_one_cutoff_is_a_list_of_one(call: Call) -> None:
     said = call("ks=5", "model=itempop", *TINY, "tracking=none", "ks=5")
     assert said.status == 0, said.err
     assert "test/hr@5" in (said.folder / "metrics.json").read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
+def test_a_log_that_has_no_room_is_no_traceback(call: Call) -> None:
+    full = "hydra.job_logging.handlers.file.filename=/dev/full"
+    done = call(*TINY, "trainer.max_epochs=1", "tracking=none", full)
+    assert done.status == 0
+    assert done.err == ""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from src.dashboard import find_page
+from src.tracking.first_sight import choose_app
 from src.tracking.reading import Reader, Record
 from tests.commands import TINY, train
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SWEEP = "two-models"
+ALONE = "neumf candidates=20 max_epochs=2 seed 0"
 JOBS = f'tags.sweep = "{SWEEP}" and tags.job != ""'
 CHOSEN_BY = "best/val/ndcg_at_10"
 
@@ -62,7 +65,7 @@ def runs(url: str, trained: TrainedHome) -> list[Record]:
 def test_a_sweep_is_a_tree(dashboard: Dashboard) -> None:
     from benchmarks.browser import until
 
-    until(lambda: {SWEEP, "neumf seed 0"} <= set(dashboard.names()), True)
+    until(lambda: {SWEEP, ALONE} <= set(dashboard.names()), True)
     assert not {"gmf", "mlp"} & set(dashboard.names())
     dashboard.search(f'tags.sweep = "{SWEEP}"')
     until(dashboard.names, [SWEEP])
@@ -158,3 +161,55 @@ def test_a_sweep_is_a_view(dashboard: Dashboard, runs: list[Record]) -> None:
     assert shown == pytest.approx([run.metrics["test/hr@10"] for run in runs])
     dashboard.page.locator("label:has(input[value=CHART])").click()
     until(dashboard.lines("val/ndcg_at_10").count, 2)
+
+
+def test_the_address_leads_to_the_sweep(
+    url: str, dashboard: Dashboard, trained: TrainedHome, runs: list[Record]
+) -> None:
+    """Four metrics fit on a usual screen, and every run has a colour of its own."""
+    from benchmarks.browser import until
+
+    page = dashboard.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(find_page(trained.uri, url))
+    until(dashboard.names, [run.name for run in runs])
+    for metric in (CHOSEN_BY, "test/ndcg_at_10", "test/hr_at_10", "fit/seconds"):
+        box = page.locator(f'.ag-header-cell[col-id="metrics.`{metric}`"]').bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 1440
+    page.locator("label:has(input[value=CHART])").click()
+    lines = dashboard.lines("val/ndcg_at_10")
+    until(lines.count, 2)
+    colors = lines.evaluate_all("all => all.map(line => getComputedStyle(line).stroke)")
+    assert len(set(colors)) == 2
+
+
+def test_all_runs_are_a_view(dashboard: Dashboard) -> None:
+    from benchmarks.browser import until
+
+    dashboard.open_view("all runs of synthetic")
+    until(lambda: sorted(dashboard.names()), ["gmf", "mlp", ALONE])
+
+
+def test_a_run_s_note_opens_its_lists(dashboard: Dashboard) -> None:
+    dashboard.open_run(ALONE)
+    with dashboard.page.context.expect_page() as opened:
+        dashboard.page.get_by_role("link", name="what it recommends").click()
+    lists = opened.value.frame_locator("iframe")
+    lists.get_by_role("heading", level=1).wait_for()
+    assert lists.locator("tr").count() == 21
+
+
+def test_the_first_sight(url: str) -> None:
+    """The bare address in a browser that was never here: no assistant, no language models."""
+    from benchmarks.browser import browsing
+
+    if not choose_app():
+        pytest.skip("the package was installed before MLflow's server could find its app")
+    with browsing(1440, 900) as page:
+        page.goto(url)
+        page.get_by_role("link", name="synthetic", exact=True).wait_for()
+        assert page.url.endswith("/#/experiments")
+        assert page.get_by_role("button", name="Close", exact=True).count() == 0
+        stored = page.evaluate("key => localStorage.getItem(key)", "mlflow.workflowType_v1")
+        assert stored == '"machine_learning"'

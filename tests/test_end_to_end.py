@@ -73,11 +73,13 @@ def test_everything_lies_in_the_folder(trained: TrainedHome) -> None:
         "checkpoints",
         "config.yaml",
         "curves.png",
+        "groups.svg",
         "history.csv",
         "metrics.json",
         "per_user.parquet",
         "provenance.json",
         "ranks.parquet",
+        "recommended.html",
         "started.json",
         "train.log",
     }

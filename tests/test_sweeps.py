@@ -12,6 +12,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from src.tracking.views import ALL_RUNS, TAG
 from tests.commands import SMALL_DATA, TINY, Finished, start, train
 from tests.test_end_to_end import repeatable
 from tests.tracking.test_mlflow import artifacts, runs_of
@@ -53,6 +54,11 @@ def test_a_sweep_is_a_tree(trained: TrainedHome, call: Call) -> None:
     assert [child.info.run_name for child in children] == names
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
     assert {child.data.tags["sweep"] for child in children} == {parent.info.run_name}
+    colors = [child.data.tags["mlflow.runColor"] for child in children]
+    assert len(set(colors)) == 4
+    note = parent.data.tags["mlflow.note.content"]
+    link = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts/"
+    assert note.startswith(f"[report]({link}report.html)")
     jobs = trained.home / "outputs" / "jobs"
     for child in children:
         assert child.data.tags["output_folder"] == str(jobs / child.data.tags["job"])
@@ -97,6 +103,9 @@ def test_a_job_of_two_sweeps_runs_once(trained: TrainedHome, call: Call) -> None
     _, children = tree(client, "second")
     (copy,) = [child for child in children if child.data.params["seed"] == "8"]
     assert copy.info.run_id != original.info.run_id
+    assert len({child.data.tags["mlflow.runColor"] for child in children}) == 2
+    own = f"runs/{copy.info.run_id}/artifacts/recommended.html)"
+    assert own in copy.data.tags["mlflow.note.content"]
     assert copy.data.tags["job"] == original.data.tags["job"]
     # what Lightning logged in single precision comes from the folder in double
     assert copy.data.metrics == pytest.approx(original.data.metrics, rel=1e-6)
@@ -145,12 +154,18 @@ def test_killed_and_started_again(trained: TrainedHome) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
+    # its table was there while it ran
+    client = MlflowClient(trained.uri)
+    begun = next(run.info for run in runs_of(client, "killed"))
+    known = client.get_experiment(begun.experiment_id).tags
+    assert {f"{TAG}{begun.run_id}", f"{TAG}{ALL_RUNS}"} <= set(known)
+
     again = train(trained.home, *words)
     assert again.status == 0, again.err
     assert "2 jobs, 1 finished before" in again.out
     first_epoch = next(line for line in again.out.splitlines() if line.startswith("epoch"))
     assert int(first_epoch[5:].split("/")[0]) > 1
-    parent, children = tree(MlflowClient(trained.uri), "killed")
+    parent, children = tree(client, "killed")
     assert [run.info.status for run in (parent, *children)] == ["FINISHED"] * 3
 
     # as if it had never been killed

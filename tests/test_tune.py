@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from src.config.paths import CONF
+from src.tracking.views import TAG
 from tests.commands import ONE_THREAD, REPOSITORY, SMALL_DATA, Finished, finish, start
 from tests.reporting.pictures.files import png_size
 
@@ -109,12 +110,21 @@ def test_the_record_is_a_tree(searched: tuple[Path, Finished]) -> None:
     best = trials.loc[trials["val/ndcg@10"].idxmax()]
     assert parent.data.metrics["best/val/ndcg_at_10"] == best["val/ndcg@10"]
     assert parent.data.metrics["trials/finished"] == 4
+    note = parent.data.tags["mlflow.note.content"]
+    history = f"#/experiments/1/runs/{finished.run_id}/artifacts/history.png"
+    assert f"[values by trial]({history})" in note
+    assert f"Best: trial {best['trial']} with val/ndcg@10" in note
+    view = json.loads(client.get_experiment("1").tags[f"{TAG}{finished.run_id}"])
+    condition = json.loads(view["state"])["searchFilter"]
+    trials_shown = client.search_runs(["1"], condition)
+    assert {run.data.tags["trial"] for run in trials_shown} == {"0", "1", "2", "3"}
     assert parent.data.tags["best_trial"] == str(best["trial"])
     assert float(parent.data.tags["best.optimizer.lr"]) == best["optimizer.lr"]
     children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{finished.run_id}'")
     assert sorted(run.data.tags["trial"] for run in children) == ["0", "1", "2", "3"]
     assert {run.data.tags["sweep"] for run in children} == {"small-gmf"}
-    assert {run.info.run_name for run in children} == {f"trial {n}" for n in range(4)}
+    assert {run.info.run_name for run in children} == {f"gmf trial {n}" for n in range(4)}
+    assert len({run.data.tags["mlflow.runColor"] for run in children}) == 4
     one = next(run for run in children if run.data.tags["trial"] == "0")
     assert float(one.data.params["optimizer.lr"]) == trials.loc[0, "optimizer.lr"]
     assert one.data.metrics["best/val/ndcg_at_10"] == trials.loc[0, "val/ndcg@10"]

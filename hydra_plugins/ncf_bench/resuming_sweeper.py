@@ -39,13 +39,16 @@ class ResumingSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs; at the end raise what made some fail, UserError if mistakes did."""
+        assert self.config is not None
+        assert self.launcher is not None
         with importing():
+            from src.tracking.contact import make_contact
+
+            make_contact(self.config)
             from src.run.options import check_groups
             from src.sweeping.plan import list_swept, longest_first, name_sweep, plan
             from src.sweeping.record import SweepRecord
 
-        assert self.config is not None
-        assert self.launcher is not None
         # a sweep's own configuration is not set by Hydra, and says what folders to search
         HydraConfig.instance().set_config(self.config.copy())
         combinations = grid(arguments, self.params)
@@ -71,7 +74,14 @@ class ResumingSweeper(BasicSweeper):
             for first in range(0, len(left), max(1, size)):
                 batch = left[first : first + size]
                 record.starting(batch)
-                words = [[*job.words, assign("hydra.sweep.subdir", job.key)] for job in batch]
+                words = [
+                    [
+                        *job.words,
+                        assign("hydra.sweep.subdir", job.key),
+                        assign("sweep.place", job.place),
+                    ]
+                    for job in batch
+                ]
                 results = self.launcher.launch(words, initial_job_idx=first)
                 record.ended(batch, list(map(_read_error, results)))
         record.raise_failures()

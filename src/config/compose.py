@@ -1,7 +1,8 @@
 """Compose configurations from the words of a command line, in the commands and outside of them.
 
-Importing this file provides the resolvers ${outputs:}, ${choices:}, ${pid:} and, for conf/data,
-${stem:}, ${folder:} and ${candidates:}, also in the processes that a parallel launcher starts.
+Importing this file provides the resolvers ${outputs:}, ${choices:}, ${pid:}, ${run_name:} and, for
+conf/data, ${stem:}, ${folder:} and ${candidates:}, also in the processes that a parallel launcher
+starts.
 Hydra's internals are used here, in completion.py, src/cli.py and hydra_plugins, and nowhere else.
 """
 
@@ -32,6 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.paths import CONF, OUTPUTS
 from src.config.quoting import assign
+from src.config.run_words import name_by_words
 from src.errors import UserError, did_you_mean, shorten
 
 # What no name of a folder has
@@ -354,8 +356,16 @@ def _candidates(file: object) -> str | int:
     return "released" if file is not None else 99
 
 
+def _run_name(model: object, seed: object) -> str:
+    """Name a run after what its command line chooses: ${run_name:MODEL,SEED}."""
+    # other commands' words are not about one run
+    training = HydraConfig.initialized() and HydraConfig.get().job.config_name == "train"
+    return name_by_words(str(model), given_words() if training else [], str(seed))
+
+
 for _name, _resolver in (("stem", _stem), ("folder", _folder), ("candidates", _candidates)):
     OmegaConf.register_new_resolver(_name, _resolver, replace=True)
 OmegaConf.register_new_resolver("choices", _choices, replace=True)
 OmegaConf.register_new_resolver("outputs", lambda: str(OUTPUTS), replace=True)
 OmegaConf.register_new_resolver("pid", os.getpid, replace=True)
+OmegaConf.register_new_resolver("run_name", _run_name, replace=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -41,6 +42,15 @@ def replacing(file: Path) -> Iterator[Path]:
         flush_to_disk(file.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def share(file: Path, other: Path) -> None:
+    """Make `other` a second name of the file; a copy where the file system has no links."""
+    with replacing(other) as part:
+        try:
+            part.hardlink_to(file)
+        except OSError:
+            shutil.copyfile(file, part)
 
 
 def write_text(file: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from src.config.durable import replacing
 from src.data.interactions import Interactions
 from src.evaluation.per_user import write_per_user, write_ranks
 from src.evaluation.ranking import Ranking
@@ -33,7 +34,10 @@ def write_results(
         rows = torch.from_numpy(ranking.targets.rows)
         found[f"{prefix}rank"] = torch.empty_like(ranking.ranks.cpu())
         found[f"{prefix}rank"][rows] = ranking.ranks.cpu()
-    write_per_user(folder / "per_user.parquet", part.user_ids, users, metrics)
     items = torch.from_numpy(np.array(part.items))
     by_row = torch.from_numpy(np.array(part.users))
-    write_ranks(folder / "ranks.parquet", part, by_row, items, found)
+    # a run that is killed meanwhile leaves no half of a file to its record
+    with replacing(folder / "per_user.parquet") as file:
+        write_per_user(file, part.user_ids, users, metrics)
+    with replacing(folder / "ranks.parquet") as file:
+        write_ranks(file, part, by_row, items, found)

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from src.config import compose
 from src.reporting.wording import counted
+from src.run.disk_use import MEGABYTE, measure_folders
 from src.run.finished import METRICS
 from src.run.lease import holding, is_held
 from src.run.listing import Listing, has_words, print_runs
@@ -17,7 +18,6 @@ from src.tracking.tracker import PARENT
 
 # "outputs/jobs" holds what many runs made, "outputs/jobs/KEY" what one did
 DEPTH = 2
-MEGABYTE = 10**6
 
 
 def clean(reader: Reader, every: Sequence[Record], listing: Listing) -> None:
@@ -28,7 +28,7 @@ def clean(reader: Reader, every: Sequence[Record], listing: Listing) -> None:
         return
     print_runs(chosen, None)
     folders = list_folders(chosen, every)
-    size = sum(map(measure_folder, folders)) / MEGABYTE
+    size = measure_folders(folders) / MEGABYTE
     what = f"{counted(len(chosen), 'record')} and {counted(len(folders), 'folder')}, {size:.1f} MB"
     if listing.dry_run:
         print(f"would remove {what}; dry_run=false does")
@@ -72,11 +72,6 @@ def list_folders(chosen: Sequence[Record], every: Sequence[Record]) -> list[Path
     ]
     files = [folder for folder in map(_find_files, chosen) if folder is not None]
     return [folder for folder in [*unused, *files] if _is_ours(folder)]
-
-
-def measure_folder(folder: Path) -> int:
-    """Sum up the bytes of all files below a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _is_of_kind(record: Record, kind: str) -> bool:

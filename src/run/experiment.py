@@ -12,7 +12,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
-from src.config.durable import replacing, write_text
+from src.config.durable import replacing, share, write_text
 from src.evaluation.catalogue import describe_metrics
 from src.evaluation.results_files import write_results
 from src.models import Fitted
@@ -26,11 +26,13 @@ from src.run.options import Options
 from src.run.provenance import check_data
 from src.run.recording import RecordKeeping, recording
 from src.run.recovery import name_results
+from src.run.run_page import write_run_page
 from src.run.selection import Selection, read_selection, write_selection
 from src.run.summary import print_results
 from src.run.validation import judge_users
 from src.tracking import Tracker
-from src.training.checkpoint_files import find_start, read_epoch, share
+from src.tracking.notes import NOTE
+from src.training.checkpoint_files import find_start, read_epoch
 from src.training.checkpoints import load_model
 from src.training.trainer import checkpoints_in, find_history
 
@@ -83,10 +85,12 @@ def run(
         metrics |= energy if whole else {}
         if testing:
             metrics |= test(made, folder, folder / BEST)
+            if options.tracking["name"] != "none":
+                tracker.set_tags({NOTE: write_run_page(folder, options, made, metrics)})
         write_finished(folder, metrics)
         forget_parts(folder)
         log_final(tracker, metrics, by_epoch=selection.by_epoch)
-    print_results(options, metrics, folder, tracker.location)
+    print_results(options, metrics, folder, tracker.location, artifacts=tracker.artifacts)
     return metrics[options.protocol.monitor]
 
 
@@ -136,7 +140,8 @@ def _select(made: Run, options: Options, folder: Path, seconds: float) -> Select
         fitted["fit/examples_per_second"] = sum(epoch[speed] for epoch in epochs) / len(epochs)
     import pandas as pd  # not before there is a result
 
-    pd.DataFrame(epochs).to_csv(folder / "history.csv", index=False)
+    with replacing(folder / "history.csv") as file:
+        pd.DataFrame(epochs).to_csv(file, index=False)
     if len(epochs) > 1:
         part_judged = made.module.judged_part
         draw_curves(folder / "curves.png", options.title, epochs, selected, part_judged)

@@ -13,9 +13,11 @@ from pathlib import Path
 from src.config.compose import Plain, given_words, is_job
 from src.config.paths import CONF
 from src.errors import UserError
+from src.reporting.palette import distinct_color
 from src.run.code_identity import code_version
 from src.run.finished import read_finished
 from src.run.lookup import CHOSEN
+from src.tracking.tracker import COLOR, PARENT
 
 CODE = CONF.parent
 FILE = "provenance.json"
@@ -40,8 +42,10 @@ def collect_tags(options: Plain, folder: Path) -> dict[str, str]:
     }
     if is_job():
         tags |= {"sweep": options["sweep"]["name"], "job": folder.name}
+        if options["sweep"]["place"] is not None:
+            tags[COLOR] = distinct_color(options["sweep"]["place"])
         if options["sweep"]["parent"] is not None:
-            tags["mlflow.parentRunId"] = options["sweep"]["parent"]
+            tags[PARENT] = options["sweep"]["parent"]
     return tags
 
 

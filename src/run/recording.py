@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from src.run.options import Options
 from src.run.recovery import recover
+from src.run.run_views import view_all
 from src.tracking import Tracker, open_tracker
 from src.training.judging import Judge
 from src.training.trainer import find_history
@@ -27,6 +28,7 @@ def recording(
         options.tracking, tags, folder, continuing=begun, recovery=recover, beside=True
     ) as tracker:
         tracker.log_params(options.plain)
+        tracker.save_view(view_all(options.plain))
         try:
             yield tracker
         finally:

@@ -12,9 +12,11 @@ from typing import NamedTuple
 from filelock import Timeout
 
 from src.evaluation.catalogue import selected_name
+from src.run.run_note import make_note
 from src.tracking import unsent
 from src.tracking.delivery import Delivery
 from src.tracking.journal import Journal
+from src.tracking.notes import NOTE
 from src.tracking.store import check_server, first_line, store_errors
 
 
@@ -94,6 +96,7 @@ def _write_end(journal: Journal) -> None:
         named = name_results(results, _read_judged(journal))
         known = {name for e in entries if e.kind == "metrics" for name in e.content["metrics"]}
         if not set(named) <= known:
+            journal.append("tags", tags={NOTE: make_note(journal.folder, results)})
             journal.append("metrics", step=0, metrics=named)
     if entries[-1].kind != "files":
         journal.append("files", leave_out=[])

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from src.evaluation.catalogue import PARTS, label_of
 from src.reporting.wording import candidates, describe_selection
+from src.run.disk_use import MEGABYTE, measure_folders
 from src.run.energy import METRIC as ENERGY
 from src.run.options import Options
 from src.run.validation import ERROR
@@ -24,10 +25,12 @@ def print_results(
     location: str | None,
     *,
     selected: bool = True,
+    artifacts: Path | None = None,
 ) -> None:
-    """Print what was measured under which protocol, and where everything lies.
+    """Print what was measured under which protocol, where everything lies and how much that is.
 
-    `selected`: whether there were epochs to choose from.
+    `selected`: whether there were epochs to choose from. `artifacts`: the record's files, where
+    they lie on this machine.
     """
     protocol = options.protocol
     Console(soft_wrap=True, highlight=False).print(_make_table(options.title, metrics))
@@ -41,6 +44,8 @@ def print_results(
     if "fit/epochs" in metrics:
         print(_describe_fit(metrics))
     print(f"folder   {folder}")
+    size = measure_folders([folder] if artifacts is None else [folder, artifacts])
+    print(f"disk     {size / MEGABYTE:.1f} MB")
     if location:
         print(f"tracking {location}")
 

@@ -12,6 +12,7 @@ from src.data.sources.items import read_items
 from src.data.sources.side_table import SideTable
 from src.run.assembly import make_data
 from src.run.finished import read_finished
+from src.run.item_table import read_item_table
 from src.run.lookup import default_store, find_checkpoint, find_run
 from src.run.options import Options, read_options
 from src.run.saved import read_changed_options
@@ -60,7 +61,4 @@ def _find_items(options: Options, own: str | Path | None) -> pd.DataFrame | None
     """Read the user's own table of items, or the data's, where there is one."""
     if own is not None:
         return read_items(SideTable(Path(own).expanduser()))
-    source = options.data.source.build()
-    find = getattr(source, "item_file", None)
-    file = find() if find is not None else None
-    return None if file is None else read_items(file)
+    return read_item_table(options)

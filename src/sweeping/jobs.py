@@ -21,10 +21,13 @@ from src.run.identity import make_key, read_fingerprint
 from src.run.lease import holding
 from src.run.pretraining import pretrain
 from src.run.provenance import collect_tags
+from src.run.run_note import make_note
 from src.tracking import open_tracker
+from src.tracking.notes import NOTE
+from src.tracking.tracker import COLOR, PARENT
 
 # What makes a run a child in a sweep's record, which a pre-training stage is not
-OF_A_SWEEP = ("sweep", "mlflow.parentRunId")
+OF_A_SWEEP = ("sweep", PARENT, COLOR)
 
 
 def name_run(model: str, swept: Mapping[str, str]) -> str:
@@ -127,5 +130,7 @@ def record(options: Plain, folder: Path, tags: Mapping[str, str]) -> None:
             for epoch in history.to_dict("records"):
                 values = {str(name): value for name, value in epoch.items() if name != "epoch"}
                 tracker.log_epoch(values, int(epoch["epoch"]))
-        experiment.log_final(tracker, read_finished(folder) or {}, by_epoch)
+        metrics = read_finished(folder) or {}
+        tracker.set_tags({NOTE: make_note(folder, metrics)})
+        experiment.log_final(tracker, metrics, by_epoch)
         tracker.log_files(folder, leave_out=("checkpoints",))

@@ -32,6 +32,7 @@ class SweepOptions:
     jobs: str = ""
     parent: str | None = None
     swept: list[str] | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Job:
     options: Plain
     key: str
     folder: Path
+    place: int = 0
+    """Its number in the sweep, from 0."""
     fingerprint: str | None = None
     """That of its data; None when their options are mistaken."""
 
@@ -72,7 +75,7 @@ def plan(composed: Sequence[tuple[list[str], Plain]]) -> list[Job]:
         folder = Path(options["sweep"]["jobs"]) / key
         said = dict(word.split("=", 1) for word in words)
         own = {option: said[option] for option in swept}
-        job = Job(words, own, options, key, folder, fingerprints[data])
+        job = Job(words, own, options, key, folder, len(jobs), fingerprints[data])
         jobs.setdefault(key, job)
     return list(jobs.values())
 

@@ -14,20 +14,22 @@ import pandas as pd
 
 from src.config.compose import command_line
 from src.errors import UserError
-from src.evaluation.catalogue import headline_names, lower_is_better, part_of, selected_name
+from src.reporting.palette import distinct_color
 from src.reporting.wording import duration
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
 from src.run.recovery import recover
+from src.run.run_views import view_sweep
 from src.sweeping.jobs import name_run, record
-from src.sweeping.jobs_table import MEASURED, STATUSES, as_markdown, make_table, print_summary
+from src.sweeping.jobs_table import STATUSES, as_markdown, make_table, print_summary
 from src.sweeping.plan import Job
 from src.tracking import open_tracker
+from src.tracking.notes import NOTE, link_files
 from src.tracking.reading import CURRENT, Reader, list_current
-from src.tracking.tracker import flatten
-from src.tracking.views import View
+from src.tracking.tracker import COLOR, PARENT
 
-JOBS = "jobs.csv"
+JOBS, REPORT = "jobs.csv", "report.html"
+PAGES = {REPORT: "report", JOBS: "table of the jobs"}
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,8 @@ class SweepRecord:
         finished = [job for job in self.jobs if not job.wanted]
         before = f", {len(finished)} finished before" if finished else ""
         print(f"sweep {self.name}: {len(self.jobs)} jobs{before}", flush=True)
+        first = self.jobs[0]
+        self.tracker.save_view(view_sweep(self.name, first.options, list(first.swept)))
         self._adopt(finished)
         self.left = len(self.jobs) - len(finished)
         self.done = 0
@@ -93,7 +97,8 @@ class SweepRecord:
             if job.key not in known:
                 tags = json.loads((job.folder / "provenance.json").read_text())
                 tags.pop("stage", None)
-                mine = {"sweep": self.name, "mlflow.parentRunId": self.tracker.run_id}
+                color = distinct_color(job.place)
+                mine = {"sweep": self.name, PARENT: self.tracker.run_id, COLOR: color}
                 options = {**job.options, "tracking": self._child(job)}
                 record(options, job.folder, {**tags, **mine})
 
@@ -142,38 +147,19 @@ class SweepRecord:
         print_summary(self.name, table, self.folder / JOBS)
         counts = {f"jobs/{s}": float((table["status"] == s).sum()) for s in STATUSES}
         self.tracker.log_metrics(counts)
-        self.tracker.set_tags({"mlflow.note.content": as_markdown(table)})
-        self.tracker.save_view(self._view([name for name in MEASURED if name in table]))
         if interrupted:  # and in no mood to wait for pictures
             print("the same command goes on from here")
         elif self.tracker.run_id is not None and counts["jobs/finished"]:
             self._report(self.tracker.run_id)
+        note = f"{link_files(self.folder, PAGES)}\n\n{as_markdown(table)}"
+        self.tracker.set_tags({NOTE: note})
         self.tracker.log_files(self.folder)
-
-    def _view(self, measured: Sequence[str]) -> View:
-        """Make a view of the jobs without their parent, with the best on top."""
-        options = flatten(self.jobs[0].options)
-        monitor = options["protocol.monitor"]
-        # what is measured every epoch has the selected epoch's value under this name
-        judged = f"{part_of(monitor)}/"
-        metrics = [selected_name(name) if name.startswith(judged) else name for name in measured]
-        swept = [name for o in self.jobs[0].swept for name in (o, f"{o}.name") if name in options]
-        condition = f'tags.sweep = "{self.name}" and tags.job != ""'
-        return View(
-            self.name,
-            condition,
-            swept,
-            metrics,
-            order=selected_name(monitor),
-            ascending=lower_is_better(monitor),
-            curves=["train/loss", *(f"{judged}{name}" for name in headline_names())],
-        )
 
     def _report(self, run_id: str) -> None:
         # pictures take long to import
         from src.reporting.comparison.comparison_page import write_report
 
-        page = self.folder / "report.html"
+        page = self.folder / REPORT
         try:
             reader = Reader(self.tracking["uri"])
             write_report(reader, reader.sweep(run_id), self.name, page)

@@ -71,16 +71,17 @@ def _check_store(options: MLflowOptions, *, required: bool) -> None:
 
     A server that is not `required` is told of in a warning, and gets the record later.
     """
+    from src.tracking.contact import check_contact
     from src.tracking.database import check_database
     from src.tracking.mlflow import unusable
-    from src.tracking.store import check_server, first_line
+    from src.tracking.store import first_line
 
     try:
         check_database(options.uri)
     except (sqlite3.Error, OSError) as error:
         raise unusable(options.uri, error) from error
     try:
-        check_server(options.uri)
+        check_contact(options.uri)
     except OSError as error:
         if required:
             raise UserError(

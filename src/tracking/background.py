@@ -19,7 +19,14 @@ from src.tracking import unsent
 from src.tracking.delivery import Delivery
 from src.tracking.journal import Journal, find_journal
 from src.tracking.mlflow import MLflowLogger, MLflowOptions, unusable
-from src.tracking.store import embedded, first_line, is_refusal, load_mlflow, store_errors
+from src.tracking.store import (
+    embedded,
+    first_line,
+    is_disk_full,
+    is_refusal,
+    load_mlflow,
+    store_errors,
+)
 from src.tracking.tracker import Tracker
 from src.tracking.views import View
 
@@ -116,6 +123,13 @@ class BackgroundTracker(Tracker):
         if record is None or (self._ending.is_set() and not self._delivered):
             return f"{self._journal.file.parent}, not yet in {self.uri}"
         return record.location
+
+    @property
+    def artifacts(self) -> Path | None:  # type: ignore[override]
+        record = self._delivery.record
+        # a server may be away by now
+        there = self._delivered and embedded(self.uri) is not None
+        return record.artifacts if record is not None and there else None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         self._write("params", params=params)
@@ -235,7 +249,7 @@ class BackgroundTracker(Tracker):
                 elif not self._ending.is_set():
                     pause = min(LONGEST_PAUSE, 2 * pause or SHORTEST_PAUSE)
                     self._ending.wait(pause)
-                elif self._left.wait(SHORTEST_PAUSE):
+                elif is_disk_full(self._trouble) or self._left.wait(SHORTEST_PAUSE):
                     return  # whatever starts next sends it
                 ended = self._send_once()
             self._delivered = True

@@ -14,6 +14,7 @@ from filelock import FileLock
 from src.tracking import unsent
 from src.tracking.journal import PREFIX, Journal, JournalEntry
 from src.tracking.mlflow import MLflowTracker
+from src.tracking.notes import NOTE, resolve_links
 from src.tracking.store import first_line, is_refusal, store_errors
 from src.tracking.tracker import PARENT
 from src.tracking.views import View
@@ -199,7 +200,9 @@ class Delivery:
         self._advance(self._sent.offset)
 
     def _resolve(self, record: MLflowTracker, tag: str, value: Any) -> Any:
-        """Return the tag's value: a sweep that was recorded after its jobs has a run id now."""
+        """Return the tag's value: what it is about has a run id now, and so an address."""
+        if tag == NOTE:
+            return resolve_links(str(value), record.experiment_id, str(record.run_id))
         if not _is_reference(tag, value):
             return value
         found = record.find({"record": value})
@@ -238,8 +241,8 @@ class Delivery:
 
     def _advance(self, end: int) -> None:
         self._sent.offset = end
-        self.progress += 1
         self._write_sent()
+        self.progress += 1  # what can't be noted is sent again, and is none
 
     def _read_sent(self) -> Sent:
         try:
@@ -259,11 +262,15 @@ def _is_reference(tag: str, value: Any) -> bool:
 
 
 def list_files(folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
-    """Yield the folder's files, but not those of runs within it, nor what is to be left out."""
+    """Yield the folder's files, but not those of runs within it, nor what is to be left out.
+
+    Nor those whose names begin with a dot: a process that was killed left them half written.
+    """
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in leave_out:
             continue
         if path.is_file():
             yield path
         elif path.is_dir() and not (path / "config.yaml").exists():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
+            within = (file for file in sorted(path.rglob("*")) if not file.name.startswith("."))
+            yield from filter(Path.is_file, within)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -13,9 +14,10 @@ from urllib.request import url2pathname
 from pydantic.dataclasses import dataclass
 from pytorch_lightning.loggers import Logger
 
-from src.config.durable import flush_files
+from src.config.durable import flush_files, share
 from src.errors import UserError
 from src.tracking.database import creating
+from src.tracking.notes import address_run
 from src.tracking.store import (
     check_server,
     embedded,
@@ -36,6 +38,9 @@ MAX_TAG_LENGTH = 5000
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
 METRICS_PER_CALL = 1000
+
+CHECKPOINTS = "checkpoints"
+"""The folder, within a run's own, of files that are replaced whole."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,8 @@ class MLflowTracker(Tracker):
     @property
     def location(self) -> str:
         run = f"MLflow run {self.run_id} in experiment {self.experiment_name} of {self.uri}"
+        if self.uri.startswith("http"):
+            return f"{run}: {self.uri}/{address_run(self.experiment_id, str(self.run_id))}"
         return f"{run}; make dashboard shows it"
 
     def resume(self) -> None:
@@ -168,21 +175,42 @@ class MLflowTracker(Tracker):
         points = self.client.get_metric_history(self.run_id, _allowed(metric))
         return {point.step for point in points}
 
+    @cached_property
+    def artifacts(self) -> Path | None:  # type: ignore[override]
+        """The folder of the run's artifacts, where they are files of this machine."""
+        place = urlparse(self.client.get_run(self.run_id).info.artifact_uri)
+        return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+
     def flush_files(self) -> None:
         """Return when the disk has the run's artifacts, where they are files of this machine."""
-        place = self.client.get_run(self.run_id).info.artifact_uri
-        folder = Path(url2pathname(urlparse(place).path))
-        if urlparse(place).scheme in ("", "file") and folder.is_dir():
-            flush_files(folder)
+        if self.artifacts is not None and self.artifacts.is_dir():
+            flush_files(self.artifacts)
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
-        """Copy a file to the run's artifacts, there to a folder."""
-        self.client.log_artifact(self.run_id, str(file), folder)
+        """Add a file to the run's artifacts, there to a folder.
+
+        A checkpoint is kept once: what comes after it takes its place in the run's folder and never
+        writes into it, so that an artifact may be the same file. Where artifacts lie elsewhere, or
+        on another disk, it is copied like all others.
+        """
+        if folder == CHECKPOINTS and self.artifacts is not None:
+            place = self.artifacts / folder / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            share(file, place)
+        else:
+            self.client.log_artifact(self.run_id, str(file), folder)
 
     def save_view(self, view: View) -> None:
-        """Add a view to those of the experiment, in place of this run's earlier one."""
-        tag = f"{TAG}{self.run_id}"
-        self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
+        """Add a view to those of the experiment, in place of an earlier one of its key."""
+        tag = f"{TAG}{view.key or self.run_id}"
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_experiment_tag(self.experiment_id, tag, encode_view(view))
+        except MlflowException:
+            # of several runs that are an experiment's first, another may just have saved it
+            if tag not in self.client.get_experiment(self.experiment_id).tags:
+                raise
 
     def finish(self, status: str, at: int | None = None) -> None:
         self.set_tags({"status": status})

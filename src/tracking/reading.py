@@ -15,6 +15,7 @@ import pandas as pd
 from src.errors import UserError, did_you_mean
 from src.tracking.store import check_server, embedded, first_line, open_client, store_errors
 from src.tracking.tracker import PARENT
+from src.tracking.views import ALL_RUNS, TAG
 
 SHORTEST_PREFIX = 8
 RUNS_PER_CALL = 1000
@@ -137,10 +138,20 @@ class Reader:
             raise UserError(f"{reference} is the beginning of {several} in {self.uri}")
         return found[0] if found else None
 
-    def latest_experiment(self) -> str | None:
-        """Return the id of the experiment of the latest run; None where there are no runs."""
-        found = self._search_runs("", most=1)
-        return found[0].experiment if found else None
+    def latest_view(self) -> tuple[str, str | None] | None:
+        """Return an experiment's id and the key of one of its views; None where there are no runs.
+
+        That is the latest sweep's or search's view, else the one of all runs beside the latest, or
+        no view where those runs saved none.
+        """
+        sweeps, runs = self._search_runs("tags.kind != ''", most=1), self._search_runs("", most=1)
+        known = [*((run, run.run_id) for run in sweeps), *((run, ALL_RUNS) for run in runs)]
+        for record, key in known:
+            with self._raise_user_errors():
+                tags = self._client.get_experiment(record.experiment).tags
+            if f"{TAG}{key}" in tags:
+                return record.experiment, key
+        return (runs[0].experiment, None) if runs else None
 
     def that_wrote_to(self, folder: Path) -> Record | None:
         """Return the latest run whose output folder that is; None where there is none."""

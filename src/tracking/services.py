@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from src.config.paths import OUTPUTS
 from src.errors import USER_ERROR, UserError
+from src.tracking.first_sight import SETTINGS, choose_app
 from src.tracking.store import check_server
 
 HOST = "127.0.0.1"
@@ -61,6 +62,7 @@ class Services:
         self._wait_for(store)
         command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
         command += ["--port", str(self.port), "--workers", str(self.workers)]
+        command += choose_app()
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         # not among the words, which everybody on this machine can list
         self._launch("mlflow", command, MLFLOW_BACKEND_STORE_URI=store)
@@ -110,16 +112,12 @@ class Services:
 
     def _launch(self, name: str, command: Sequence[str], **environment: str) -> None:
         """Start a child process whose lines go to a file."""
-        settings = {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        }
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
-                env={**settings, **os.environ, **environment},
+                env={**SETTINGS, **os.environ, **environment},
                 start_new_session=True,  # Ctrl-C is for this process, which ends them in order
                 **(_user() if name == "postgres" else {}),
             )

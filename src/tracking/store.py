@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -53,6 +54,8 @@ def load_mlflow() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # with a traceback, beside the one line of ours
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with importing():
         import mlflow.tracking  # noqa: F401
 
@@ -90,6 +93,13 @@ def is_refusal(error: Exception) -> bool:
     # a database's address that is no address, or whose driver is not installed
     mistaken = isinstance(error, ArgumentError | ImportError)
     return mistaken or getattr(error, "error_code", None) in REFUSALS
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether a file could not be written because its disk, or the user's share, is full."""
+    said = error.errno in (errno.ENOSPC, errno.EDQUOT) if isinstance(error, OSError) else False
+    # SQLite's own words, which SQLAlchemy and MLflow pass on
+    return said or "database or disk is full" in str(error)
 
 
 def check_server(uri: str) -> None:

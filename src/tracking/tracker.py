@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PARENT = "mlflow.parentRunId"
 """The tag of a run within another, such as a sweep's."""
 
+COLOR = "mlflow.runColor"
+"""The tag with the colour that MLflow's charts draw a run in; without, one of a few by its id."""
+
 
 class Tracker:
     """A run's record, as a context manager: closed with the status that the block ends with."""
@@ -25,6 +28,9 @@ class Tracker:
 
     run_id: str | None = None
     """What the record is found by."""
+
+    artifacts: Path | None = None
+    """The folder of the record's files, once all is sent, if it is one of this machine."""
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import zipfile
 import zlib
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from src.config.durable import replacing
+from src.config.durable import replacing, share
 from src.errors import UserError
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -72,15 +71,6 @@ class CheckpointFiles(TorchCheckpointIO):
         """Load a checkpoint. Raises UserError for one that is damaged."""
         check_whole(Path(path))
         return super().load_checkpoint(path, *how, **options)
-
-
-def share(file: Path, other: Path) -> None:
-    """Make `other` a second name of the file; a copy where the file system has no links."""
-    with replacing(other) as part:
-        try:
-            part.hardlink_to(file)
-        except OSError:
-            shutil.copyfile(file, part)
 
 
 def is_whole(file: Path) -> bool:

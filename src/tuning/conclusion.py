@@ -16,6 +16,7 @@ from src.evaluation.catalogue import selected_name
 from src.reporting.pictures.search_history import TrialPoint, draw_history, draw_importance
 from src.run.provenance import git_commit
 from src.tracking import Tracker
+from src.tracking.notes import NOTE, link_files
 from src.tuning.search_plan import SearchPlan
 from src.tuning.settings import write_settings
 from src.tuning.space import format_drawn
@@ -23,6 +24,11 @@ from src.tuning.study import Study, read_value
 
 # With fewer the importances say more of chance than of the options
 TRIALS_FOR_IMPORTANCE = 10
+PAGES = {
+    "history.png": "values by trial",
+    "importance.png": "what matters",
+    "trials.csv": "table of the trials",
+}
 STATES = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
@@ -51,7 +57,8 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
         points = _list_points(trials)
         draw_history(folder / "history.png", plan.name, metric, points, study.minimized)
         value = f"{metric} {read_value(best):.4f}"
-        print(f"best     trial {best.number} with {value}: {format_drawn(best.params)}")
+        said = f"trial {best.number} with {value}: {format_drawn(best.params)}"
+        print(f"best     {said}")
         _say_importance(study, plan, folder / "importance.png", metric)
         retrain = command_line("train", f"experiment={file.parent.name}/{file.stem}")
         print(f"settings {file}: {retrain}")
@@ -60,6 +67,7 @@ def conclude(study: Study, plan: SearchPlan, experiments: Path, tracker: Tracker
         tracker.set_tags(
             {"best_trial": best.number, **{f"best.{k}": v for k, v in best.params.items()}}
         )
+        tracker.set_tags({NOTE: f"{link_files(folder, PAGES)}\n\nBest: {said}\n\n`{retrain}`"})
     print(f"folder   {folder}")
     if tracker.location:
         print(f"tracking {tracker.location}")

@@ -19,6 +19,7 @@ from src.config.build import read
 from src.run.code_identity import code_version
 from src.run.provenance import git_commit
 from src.run.recovery import recover
+from src.run.run_views import view_search
 from src.tracking import open_tracker
 from src.tuning.conclusion import conclude
 from src.tuning.progress import Progress
@@ -104,6 +105,7 @@ def _recording(plan: SearchPlan, study: Study) -> Iterator[str | None]:
         tracking, tags, study.folder, continuing=found_by, recovery=recover
     ) as tracker:
         tracker.log_params(plan.about)
+        tracker.save_view(view_search(plan.name, plan.options, list(plan.space)))
         try:
             yield tracker.reference
         finally:

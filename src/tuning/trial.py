@@ -14,9 +14,11 @@ from optuna.trial import Trial
 
 from src.config.compose import compose, plain
 from src.errors import UserError
+from src.reporting.palette import distinct_color
 from src.run import experiment
 from src.run.checks import check_options
 from src.run.provenance import collect_tags
+from src.tracking.tracker import COLOR, PARENT
 from src.tuning.outcome import Outcome
 from src.tuning.pruning import Pruning
 from src.tuning.search_plan import SearchPlan
@@ -37,16 +39,17 @@ def run_trial(
     trial.set_user_attr("words", words)
     cfg = compose([*words, "protocol.refit=false"])
     if "run_name" in cfg.tracking:
-        OmegaConf.update(cfg, "tracking.run_name", f"trial {trial.number}")
+        OmegaConf.update(cfg, "tracking.run_name", f"{cfg.model.name} trial {trial.number}")
     tags = {
         **collect_tags(plain(cfg), folder),
         "overrides": " ".join(words),
         "mlflow.source.name": "src.tune",
         "sweep": plan.name,
         "trial": str(trial.number),
+        COLOR: distinct_color(trial.number),
     }
     if parent:
-        tags["mlflow.parentRunId"] = parent
+        tags[PARENT] = parent
     pruning = Pruning(trial)
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,50 +1,45 @@
-"""Every crash point of a command: dying, or a disk that fails, at each change of a file.
+"""Every crash point of a command: a kill, a power cut or a failing disk at each change of a file.
 
-The command runs in a fork of a process that has imported everything, so that a try takes a second.
-`python -m tests.chaos.crash_points` starts that process with `faults.c` preloaded.
+`python -m tests.chaos.crash_points run 1 found.json killed` starts again from each state that a run
+leaves when it is killed; `... again FOLDER` repeats a try of which something was lost.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
 import random
 import shutil
-import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-KILL, FAIL_ONCE, FAIL_FROM_THEN_ON = range(3)
-NEVER = 2**62
-
-SMALL = (
-    "data=synthetic",
-    "data.source.n_users=40",
-    "data.source.n_items=60",
-    "data.source.n_interactions=900",
-    "data.candidates=20",
-    "trainer=cpu",
-    "ks=[1,10]",
-    "trainer.max_epochs=2",
-    "data.batch_size=64",
-    "checkpoint_every=3steps",
+from tests.chaos.command import (
+    COMMANDS,
+    FAIL_FROM_THEN_ON,
+    FAIL_ONCE,
+    SMALL,
+    Command,
+    copy_folder,
 )
-COMMANDS = {
-    "run": (*SMALL, "model=neumf", "resume=auto"),
-    "sweep": ("-m", *SMALL, "model=gmf,neumf"),
-}
-# What two runs of one seed differ in
-TIMES = ("second", "per_second")
+from tests.chaos.outcome import compare, result
+from tests.chaos.states import States, distinct
+from tests.commands import REPOSITORY
+
+HERE = Path(__file__).parent
+LOST = REPOSITORY / "outputs" / "lost"
+"""Has the homes from which starting again lost something."""
+
+MANY = ("sweep",)
+"""Commands with so many states that those count as one that differ in what nobody reads."""
+
+Point = tuple[int, Callable[[], object]]
+"""The number of a change, and what brings about the fault there."""
 
 
 @dataclass
@@ -57,175 +52,6 @@ class Tried:
     tries: int = 0
     survived: int = 0
     lost: list[str] = field(default_factory=list)
-
-    def note(self, where: str, problem: str | None) -> None:
-        """Count a try, and what was lost in it."""
-        self.tries += 1
-        self.survived += problem is None
-        if problem is not None:
-            self.lost.append(f"{where}: {problem}")
-
-
-class Command:
-    """A command that runs in forks of this process, below one home folder."""
-
-    def __init__(self, words: Sequence[str], home: Path, shadow: Path | None = None) -> None:
-        self.words, self.home, self.shadow = list(words), home, shadow
-        self.faults = ctypes.CDLL(None)
-        self.output = home.with_name("output.txt")
-
-    def again(self) -> int:
-        """Do what a user does next: the same once more, or `src.sync` where it had finished."""
-        finished = list((self.home / "outputs" / "runs").glob("*/metrics.json"))
-        return self.run(command="sync") if finished else self.run()
-
-    def run(
-        self, at: int = NEVER, mode: int = KILL, error: int = 0, *, command: str = "train"
-    ) -> int:
-        """Run it, with a fault at change `at`; return its status, negative if it was killed."""
-        os.environ["FAULTS_BELOW"] = str(self.home)
-        os.environ.pop("FAULTS_SHADOW", None)
-        if self.shadow is not None:
-            os.environ["FAULTS_SHADOW"] = str(self.shadow)
-        child = os.fork()
-        if child == 0:
-            self._be_the_command(at, mode, error, command)
-        status = os.waitpid(child, 0)[1]
-        return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-    def _be_the_command(self, at: int, mode: int, error: int, command: str) -> None:
-        signal.alarm(120)  # what hangs is killed, and counts as lost
-        os.setpgid(0, 0)
-        with self.output.open("w") as output:
-            os.dup2(output.fileno(), 1)
-            os.dup2(output.fileno(), 2)
-        from src.config import compose
-
-        main = import_module(f"src.{command}").main
-        compose.OUTPUTS = self.home / "outputs"
-        sys.argv = [command, *(self.words if command == "train" else ["run=all"])]
-        self.faults.faults_arm(ctypes.c_long(at), mode, error)
-        status: Any = 1
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            count = self.home.with_name("count.txt")
-            count.write_text(str(self.faults.faults_count()))
-            os._exit(status if isinstance(status, int) else 0)
-
-    def count(self) -> int:
-        """Run it undisturbed; return how many changes it made."""
-        assert self.run() == 0, self.output.read_text()
-        return int(self.home.with_name("count.txt").read_text())
-
-    def clear(self, template: Path) -> None:
-        """Begin with the home that `template` holds."""
-        shutil.rmtree(self.home, ignore_errors=True)
-        shutil.copytree(template, self.home)
-        if self.shadow is not None:
-            shutil.rmtree(self.shadow, ignore_errors=True)
-            self.shadow.mkdir()
-            for file in filter(Path.is_file, self.home.rglob("*")):
-                shutil.copyfile(file, self.shadow / str(file.stat().st_ino))
-
-    def cut_the_power(self) -> None:
-        """Leave in the home only what was forced to the disk."""
-        assert self.shadow is not None
-        for file in self.home.rglob("*"):
-            if file.is_file() and not file.is_symlink():
-                kept = self.shadow / str(file.stat().st_ino)
-                file.write_bytes(kept.read_bytes() if kept.exists() else b"")
-
-
-def result(home: Path) -> dict[str, Any]:
-    """Return all that has to be the same in the end."""
-    import pandas as pd
-    import torch
-
-    found: dict[str, Any] = {}
-    for metrics in sorted((home / "outputs").glob("*/*/metrics.json")):
-        folder = metrics.parent
-        values = json.loads(metrics.read_text())
-        kept = {k: v for k, v in values.items() if not any(time in k for time in TIMES)}
-        content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-        weights = {name: value.tolist() for name, value in content["state_dict"].items()}
-        users = pd.read_parquet(folder / "per_user.parquet").to_dict("list")
-        name = folder.name if folder.parent.name == "jobs" else "run"
-        found[f"{name}-{len(found)}"] = {"metrics": kept, "weights": weights, "users": users}
-    found["record"] = record(home / "outputs" / "mlflow.db")
-    return found
-
-
-def record(database: Path) -> list[Any]:
-    """Return the store's runs: how each ended, its points by epoch, its final metrics."""
-    query = (
-        "SELECT runs.run_uuid, runs.status, runs.name, m.key, m.step, round(m.value, 5)"
-        " FROM runs LEFT JOIN metrics m ON m.run_uuid = runs.run_uuid ORDER BY m.timestamp"
-    )
-    runs: dict[str, list[Any]] = {}
-    with sqlite3.connect(database) as connection:
-        for run, status, name, *point in connection.execute(query):
-            known = runs.setdefault(run, [status, name.rpartition("_")[0], []])
-            # a sweep counts its jobs at the end of every start: the last count is the sweep's
-            if str(point[0]).startswith("jobs/"):
-                known[2] = [other for other in known[2] if other[0] != point[0]]
-            if not any(time in str(point[0]) for time in TIMES):
-                known[2].append(point)
-    return sorted([status, name, sorted(points, key=str)] for status, name, points in runs.values())
-
-
-def compare(found: dict[str, Any], expected: dict[str, Any]) -> str | None:
-    """Return what differs; None where nothing does."""
-    if set(found) != set(expected):
-        return f"runs {sorted(found)} instead of {sorted(expected)}"
-    for name, value in expected.items():
-        if found[name] == value:
-            continue
-        if name == "record":
-            return f"the record has {_differing(found[name], value)[:1000]}"
-        return f"{name}: {next(k for k in value if found[name][k] != value[k])} differ"
-    return None
-
-
-def _differing(found: list[Any], expected: list[Any]) -> str:
-    """Describe the runs of a record that are not as expected, by what they have and should have."""
-    more = [run for run in found if run not in expected]
-    less = [run for run in expected if run not in found]
-    points = [[point for run in runs for point in run[2]] for runs in ([*more], [*less])]
-    which = [[run[:2] for run in runs] for runs in (more, less)]
-    own = [[p for p in these if p not in those] for these, those in (points, points[::-1])]
-    return f"{which[0]} {own[0]} instead of {which[1]} {own[1]}"
-
-
-def try_points(
-    command: Command,
-    template: Path,
-    expected: dict[str, Any],
-    tried: Tried,
-    points: Sequence[int],
-    disturb: Callable[[Command, int], None],
-) -> None:
-    """Disturb the command at each point, run it again, and compare the end."""
-    for point in points:
-        command.clear(template)
-        disturb(command, point)
-        status = command.again()
-        if status != 0:
-            last = command.output.read_text().strip().splitlines()[-1:]
-            tried.note(f"{tried.fault} at {point}", f"status {status} afterwards: {last}")
-        else:
-            tried.note(f"{tried.fault} at {point}", compare(result(command.home), expected))
-        if tried.lost and tried.lost[-1].startswith(f"{tried.fault} at {point}:"):
-            print("LOST", tried.lost[-1], flush=True)
 
 
 def kill(command: Command, point: int) -> None:
@@ -240,51 +66,112 @@ def fail_once(command: Command, point: int) -> None:
     command.run(point, FAIL_ONCE, errno.EIO)
 
 
-def cut_the_power(command: Command, point: int) -> None:
-    command.run(point)
-    command.cut_the_power()
-
-
 def kill_again_and_again(command: Command, point: int) -> None:
     rng = random.Random(point)
     for _ in range(10):
-        command.run(rng.randrange(1, 400))
+        command.again(rng.randrange(1, 400))
 
 
-FAULTS: dict[str, Callable[[Command, int], None]] = {
-    "killed": kill,
+IN_PLACE: dict[str, Callable[[Command, int], None]] = {
+    "killed in earnest": kill,
     "disk full from there on": fill_the_disk,
     "one write fails (EIO)": fail_once,
-    "power cut": cut_the_power,
     "killed ten times": kill_again_and_again,
 }
+"""Faults that the command itself meets."""
+FROM_STATES = ("killed", "power cut")
+"""Faults of which nothing is left but the files, which one run shows."""
+FAULTS = (*FROM_STATES, *IN_PLACE)
 
 
-def try_all(name: str, faults: Sequence[str], step: int, first: int = 1) -> list[Tried]:
-    """Try every step-th point of a command with each of the faults."""
-    with tempfile.TemporaryDirectory() as folder:
-        template, home = Path(folder, "template"), Path(folder, "home")
-        warm_up = Command((*SMALL, "model=gmf", "tracking.experiment=other"), template)
-        template.mkdir()
-        warm_up.count()  # makes store and prepared data, which have tests of their own
-        shutil.rmtree(template / "outputs" / "runs")
-        command = Command(COMMANDS[name], home)
-        command.clear(template)
-        n = command.count()
-        expected = result(home)
-        print(f"{name}: {n} changes of files", flush=True)
-        found = []
-        for fault in faults:
-            command.shadow = home.with_name("shadow") if fault == "power cut" else None
-            every = step * (10 if fault == "killed ten times" else 1)
-            points = range(first, n + 1, every)
-            tried = Tried(
-                f"{name}, {fault}", f"every {every}th of {n:,}" if every > 1 else f"all {n:,}"
-            )
-            try_points(command, template, expected, tried, points, FAULTS[fault])
-            print(f"{tried.fault}: {tried.survived} of {tried.tries}", flush=True)
-            found.append(tried)
-        return found
+class Home:
+    """A command's home, what is in it before, and what the undisturbed command comes to."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.template = name, folder / "template"
+        self.template.mkdir()
+        warm_up = Command((*SMALL, "model=gmf", "tracking.experiment=other"), self.template)
+        warm_up.undisturbed()  # makes store and prepared data, which have tests of their own
+        shutil.rmtree(self.template / "outputs" / "runs")
+        self.command = Command(COMMANDS[name], folder / "home")
+        self.clear()
+        self.states = States(self.command.home)
+        self.n = self.command.undisturbed(self.states.watch)
+        self.expected = result(self.command.home)
+        assert not self.states.unseen, f"changed unseen: {sorted(self.states.unseen)}"
+        assert len(self.states.killed) == self.n
+
+    def clear(self) -> None:
+        copy_folder(self.template, self.command.home)
+
+    def points(self, fault: str, step: int) -> tuple[str, Iterator[Point]]:
+        """Return every step-th point of a fault, and which these are, in words."""
+        if fault in IN_PLACE:
+            numbers = range(1, self.n + 1, step)
+            which = f"all {self.n:,}" if step == 1 else f"{every(step)} of {self.n:,}"
+            return which, ((n, lambda n=n: self._disturb(fault, n)) for n in numbers)
+        listed = self.states.killed if fault == "killed" else self.states.cut_off
+        states = distinct(self.states, listed, unread=self.name not in MANY)
+        which = f"all {self.n:,}, which leave {len(states):,} states"
+        if step > 1:
+            which = f"{every(step)} of {len(states):,} states that {self.n:,} leave"
+        chosen = list(states.items())[::step]
+        return which, ((n, lambda state=state: self.states.restore(state)) for n, state in chosen)
+
+    def _disturb(self, fault: str, number: int) -> None:
+        self.clear()
+        IN_PLACE[fault](self.command, number)
+
+    def try_points(self, fault: str, step: int) -> Tried:
+        """Bring about the fault at each point, start again, and compare the end."""
+        which, points = self.points(fault, step)
+        tried = Tried(f"{self.name}, {fault}", which)
+        for number, bring_about in points:
+            bring_about()
+            before = self.command.home.with_name("before")
+            copy_folder(self.command.home, before)
+            problem = start_again(self.command, self.expected)
+            tried.tries += 1
+            tried.survived += problem is None
+            if problem is not None:
+                kept = LOST / f"{self.name}-{fault.replace(' ', '-')}-{number}"
+                self._keep(before, kept)
+                tried.lost.append(f"{tried.fault} at {number}: {problem}")
+                print(f"LOST {tried.lost[-1]}\n  again: python -m {NAME} again {kept}", flush=True)
+        print(f"{tried.fault}: {tried.survived} of {tried.tries}, {which}", flush=True)
+        return tried
+
+    def _keep(self, before: Path, kept: Path) -> None:
+        """Keep what a try began with that something was lost in, and what it printed."""
+        copy_folder(before, kept / "home")
+        shutil.copy(self.command.output, kept)
+        about = {"name": self.name, "home": str(self.command.home), "expected": self.expected}
+        (kept / "about.json").write_text(json.dumps(about))
+
+
+def every(step: int) -> str:
+    suffix = {2: "nd", 3: "rd"}.get(step, "th")
+    return f"every {step}{suffix}"
+
+
+def start_again(command: Command, expected: dict[str, Any]) -> str | None:
+    """Start the command again, to its end; return what is not as expected, None if all is."""
+    status = command.again()
+    if status != 0:
+        return f"status {status} afterwards: {command.output.read_text().strip()[-2000:]}"
+    return compare(json.loads(json.dumps(result(command.home))), expected)
+
+
+def repeat(kept: Path) -> None:
+    """Repeat a try in which something was lost, at the place where its home was."""
+    about = json.loads((kept / "about.json").read_text())
+    home = Path(about["home"])
+    home.parent.mkdir(parents=True, exist_ok=True)
+    copy_folder(kept / "home", home)
+    print(start_again(Command(COMMANDS[about["name"]], home), about["expected"]) or "nothing lost")
+
+
+NAME = "tests.chaos.crash_points"
 
 
 def main(words: Sequence[str]) -> None:
@@ -294,23 +181,28 @@ def main(words: Sequence[str]) -> None:
             library = Path(folder, "faults.so")
             source = HERE / "faults.c"
             subprocess.run(
-                ["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
+                ["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl", "-lpthread"],
+                check=True,
             )
-            again = [sys.executable, "-m", "tests.chaos.crash_points", *words]
+            again = [sys.executable, "-m", NAME, *words]
             env = {**os.environ, "LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1"}
             sys.exit(subprocess.run(again, env=env, check=False).returncode)
     from src.config.startup import importing
 
     with importing():
         import mlflow.tracking  # noqa: F401
-        import pandas  # noqa: F401
         import pyarrow.parquet  # noqa: F401
 
         from src.reporting.comparison import comparison_page  # noqa: F401
         from src.run import experiment  # noqa: F401
         from src.sweeping import record as of_sweeps  # noqa: F401
+    if words[0] == "again":
+        repeat(Path(words[1]))
+        return
     name, step, out, *faults = words
-    found = try_all(name, faults or list(FAULTS), int(step))
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(name, Path(folder))
+        found = [home.try_points(fault, int(step)) for fault in faults or FAULTS]
     Path(out).write_text(json.dumps([vars(tried) for tried in found], indent=2))
 
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.chaos
 EPOCHS = 40
 LONGEST_WAIT = 2.0  # seconds of a step
 LONGEST_END = 60.0
+LONGEST_START = 10.0  # until a server that can't be used is told of
 AWAY = 4.0
 FILES = {"config.yaml", "history.csv", "metrics.json", "per_user.parquet", "checkpoints"}
 
@@ -123,7 +124,7 @@ def test_absent_at_the_start(tmp_path: Path, note: Note) -> None:
     assert refused.err.startswith(f"error: tracking.uri={absent.uri} can't be reached: ")
     assert refused.err.count("\n") == 1
     assert len(refused.err) <= 300
-    assert seconds < 15  # 10, and what the machine needs beside other work to start Python
+    assert seconds < LONGEST_START
     note("MLflow's server absent at the start: one line, status 2", 1, detail=f"in {seconds:.1f} s")
 
 
@@ -190,6 +191,7 @@ def test_frozen_while_the_run_starts(server: Server, tmp_path: Path, note: Note)
     assert refused.status == 2
     assert "can't be reached: no answer within 5 seconds" in refused.err
     assert refused.err.count("\n") == 1
+    assert seconds < LONGEST_START
     note("MLflow's server frozen at the start: one line, status 2", 1, detail=f"in {seconds:.1f} s")
 
 

@@ -88,6 +88,7 @@ def test_a_run_that_was_killed_between_its_results_and_its_record(
     assert run.info.status == "FINISHED"
     expected = {"val/hr_at_10": 0.25, "best/val/hr_at_10": 0.25, "test/hr_at_10": 0.5}
     assert run.data.metrics == expected
+    assert run.data.tags["mlflow.note.content"].startswith("validation HR@10 .2500; test HR@10")
 
 
 @pytest.mark.parametrize("found", ["", "{}", "{", "null"])

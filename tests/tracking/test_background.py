@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,18 +13,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytorch_lightning as pl
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import OperationalError
 
 from src.errors import UserError
 from src.run.recovery import recover
 from src.tracking import open_tracker, unsent
 from src.tracking.background import BackgroundTracker
-from src.tracking.journal import list_journals
+from src.tracking.delivery import Delivery
+from src.tracking.journal import Journal, list_journals
 from src.tracking.mlflow import MLflowOptions, MLflowTracker
 from tests.commands import REPOSITORY, TINY
 from tests.tracking.test_mlflow import artifacts, runs_of
 
 if TYPE_CHECKING:
     from tests.conftest import Call, TrainedHome
+
+
+FULL = OperationalError("COMMIT", None, Exception("database or disk is full"))
 
 
 class AwayError(OSError):
@@ -148,6 +154,40 @@ def test_a_server_that_stays_away_gets_all_later(
         assert points_of(uri, run_id, "train/loss") == [(0, 0.5)]
     (run,) = runs_of(MlflowClient(uri), "later")
     assert run.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), FULL])
+def test_the_end_does_not_wait_for_a_disk_that_is_full(
+    error: Exception, uri: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("src.tracking.background.PATIENCE", 30.0)
+    tries: list[bool] = []
+
+    def fill(delivery: Delivery, end: int) -> None:
+        tries.append(True)
+        raise error
+
+    with begin(uri, tmp_path, "full") as tracker:
+        assert tracker.run_id is not None
+        monkeypatch.setattr(Delivery, "_advance", fill)
+        tracker.log_epoch({"train/loss": 0.5}, 0)
+    assert 1 <= len(tries) <= 3
+    assert not tracker._thread.is_alive()
+    assert tracker.location == f"{tmp_path}/.records, not yet in {uri}"
+
+
+def test_an_entry_that_can_t_be_noted_as_sent_is_no_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = Delivery(Journal(tmp_path / "rec-1.jsonl"))
+
+    def fill(_: Delivery) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Delivery, "_write_sent", fill)
+    with pytest.raises(OSError, match="Input/output error"):
+        delivery._advance(1)
+    assert delivery.progress == 0
 
 
 def test_a_server_that_never_was_there(uri: str, store: Store, tmp_path: Path) -> None:

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from src.config.durable import write_text
 from src.errors import UserError
+from src.run.disk_use import measure_folders
 from src.tracking import open_tracker
 from src.tracking.delivery import list_files
 from src.tracking.mlflow import MLflowTracker
 from src.tracking.reading import find_run_folder
 from src.tracking.store import first_line
+from src.tracking.views import TAG, View
 from tests.commands import TINY
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> s
 
 def test_a_run_that_ends_well(run: Run) -> None:
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "neumf seed 0"
+    assert run.info.run_name == "neumf candidates=20 max_epochs=2 seed 0"
     assert run.info.end_time >= run.info.start_time
 
 
@@ -118,11 +122,13 @@ def test_artifacts_are_the_folder_s_files(client: MlflowClient, run: Run) -> Non
         "checkpoints",
         "config.yaml",
         "curves.png",
+        "groups.svg",
         "history.csv",
         "metrics.json",
         "per_user.parquet",
         "provenance.json",
         "ranks.parquet",
+        "recommended.html",
         "started.json",
         "train.log",
     }
@@ -136,6 +142,74 @@ def test_artifacts_lie_beside_the_database(trained: TrainedHome, run: Run) -> No
     folder = trained.home / "outputs" / "mlartifacts" / run.info.run_id / "artifacts"
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert run.info.artifact_uri == folder.as_uri()
+
+
+def test_a_checkpoint_is_on_the_disk_once(trained: TrainedHome, run: Run) -> None:
+    kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id / "artifacts"
+    for name in ("best.ckpt", "last.ckpt"):
+        assert (kept / "checkpoints" / name).samefile(trained.run.folder / "checkpoints" / name)
+    # what is written in place is copied
+    assert not (kept / "history.csv").samefile(trained.run.folder / "history.csv")
+
+
+def test_an_artifact_stays_when_its_checkpoint_is_replaced(
+    trained: TrainedHome, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "best.ckpt"
+    with tracker(trained, "replaced", artifacts=str(tmp_path / "artifacts")) as one:
+        for content in ("first", "second"):
+            write_text(checkpoint, content)
+            one.log_file(checkpoint, "checkpoints")
+        write_text(checkpoint, "third")
+    assert one.artifacts is not None
+    assert (one.artifacts / "checkpoints" / "best.ckpt").read_text() == "second"
+
+
+def test_another_disk_gets_a_copy(
+    trained: TrainedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: Any) -> None:
+        raise OSError("another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    write_text(tmp_path / "best.ckpt", "weights")
+    with tracker(trained, "another-disk", artifacts=str(tmp_path / "artifacts")) as one:
+        one.log_file(tmp_path / "best.ckpt", "checkpoints")
+    assert one.artifacts is not None
+    copy = one.artifacts / "checkpoints" / "best.ckpt"
+    assert copy.read_text() == "weights"
+    assert not copy.samefile(tmp_path / "best.ckpt")
+
+
+def test_a_remote_store_gets_a_copy(
+    trained: TrainedHome, client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str | None]] = []
+
+    def log_artifact(_: MlflowClient, run: str, file: str, folder: str | None = None) -> None:
+        sent.append((file, folder))
+
+    client.create_experiment("remote", artifact_location="s3://bucket/runs")
+    monkeypatch.setattr(MlflowClient, "log_artifact", log_artifact)
+    with tracker(trained, "remote") as one:
+        assert one.artifacts is None
+        one.log_file(tmp_path / "best.ckpt", "checkpoints")
+    assert sent == [(str(tmp_path / "best.ckpt"), "checkpoints")]
+
+
+def test_where_a_person_finds_a_run(trained: TrainedHome) -> None:
+    one = tracker(trained, "found")
+    assert one.location.endswith(f"of {trained.uri}; make dashboard shows it")
+    one.uri = "http://127.0.0.1:5001"  # a server's pages are its own
+    page = f"http://127.0.0.1:5001/#/experiments/{one.experiment_id}/runs/{one.run_id}"
+    assert one.location.endswith(f": {page}")
+    one.finish("FINISHED")
+
+
+def test_a_run_says_how_much_room_it_takes(trained: TrainedHome, run: Run) -> None:
+    kept = trained.home / "outputs" / "mlartifacts" / run.info.run_id
+    size = measure_folders([trained.run.folder, kept])
+    assert trained.run.said("disk") == f"{size / 10**6:.1f} MB"
 
 
 def test_a_run_that_fails_says_why(trained: TrainedHome, client: MlflowClient, call: Call) -> None:
@@ -177,6 +251,26 @@ def test_a_deleted_experiment_comes_back(trained: TrainedHome, client: MlflowCli
     with tracker(trained, "deleted"):
         pass
     assert len(runs_of(client, "deleted")) == 2
+
+
+def test_two_first_runs_save_one_view(
+    trained: TrainedHome, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View("all", 'tags.seed != ""', [], ["test/hr@10"], "test/hr@10", False, key="all-runs")
+    set_tag = MlflowClient.set_experiment_tag
+
+    def beaten(*args: Any) -> None:
+        set_tag(*args)
+        raise MlflowException("UNIQUE constraint failed")
+
+    with tracker(trained, "first-runs") as one:
+        monkeypatch.setattr(MlflowClient, "set_experiment_tag", beaten)
+        one.save_view(view)
+        monkeypatch.setattr(MlflowClient, "set_experiment_tag", set_tag)
+        one.save_view(view)
+    found = client.get_experiment_by_name("first-runs")
+    assert found is not None
+    assert [tag for tag in found.tags if tag.startswith(TAG)] == [f"{TAG}all-runs"]
 
 
 def test_readers_don_t_block_the_writer(trained: TrainedHome) -> None:
@@ -241,6 +335,13 @@ def test_runs_within_a_run_keep_their_files_to_themselves(tmp_path: Path) -> Non
     kept = [file.relative_to(tmp_path).as_posix() for file in list_files(tmp_path, [])]
     assert kept == ["checkpoints/best.ckpt", "metrics.json"]
     assert list(list_files(tmp_path, ["checkpoints"])) == [tmp_path / "metrics.json"]
+
+
+def test_files_that_are_not_written_to_their_end_are_not_recorded(tmp_path: Path) -> None:
+    for file in ("checkpoints/last.ckpt", "checkpoints/.last.ckpt.part", ".config.yaml.part"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert list(list_files(tmp_path, [])) == [tmp_path / "checkpoints" / "last.ckpt"]
 
 
 @pytest.mark.parametrize(

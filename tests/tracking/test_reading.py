@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from src.dashboard import find_page
 from src.errors import UserError
 from src.tracking.reading import CURRENT, Reader, list_current
+from src.tracking.views import ALL_RUNS, TAG
 from tests.tracking.store import Store
 
 TABLE = pd.DataFrame({"user": ["a", "b"], "hr@10": [0.0, 1.0]})
@@ -159,3 +161,31 @@ def test_a_store_that_breaks_later(store: Store, tmp_path: Path) -> None:
         connection.execute("DROP TABLE tags")
     with pytest.raises(UserError, match="can't be read: "):
         reader.sweep("grid")
+
+
+def test_the_view_to_begin_with(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.sweep("an earlier version's")
+    (toy,) = store.experiments.values()
+    assert Reader(store.uri).latest_view() == (toy, None)
+    other = store.run("other")
+    store.client.set_experiment_tag(store.experiments["other"], f"{TAG}{ALL_RUNS}", "{}")
+    assert Reader(store.uri).latest_view() == (store.experiments["other"], ALL_RUNS)
+    sweep = store.sweep("grid")
+    store.client.set_experiment_tag(toy, f"{TAG}{sweep}", "{}")
+    store.run("other", parent=other)
+    # the sweep, though a run of other data began later
+    assert Reader(store.uri).latest_view() == (toy, sweep)
+    assert find_page(store.uri, "http://127.0.0.1:5000") == (
+        f"http://127.0.0.1:5000/#/experiments/{toy}/runs"
+        f"?workflowType=machine_learning&viewStateShareKey={sweep}"
+    )
+
+
+def test_a_store_without_runs_has_no_view(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.client.create_experiment("empty")
+    assert Reader(store.uri).latest_view() is None
+    assert (
+        find_page(store.uri, "http://x") == "http://x/#/experiments?workflowType=machine_learning"
+    )
