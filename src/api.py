@@ -34,6 +34,7 @@ from src.evaluation.significance import compare, holm, wilcoxon
 from src.models import (
     EASE,
     GCN,
+    GFCF,
     GMF,
     IALS,
     MF,
@@ -53,6 +54,7 @@ from src.models import (
     Recommender,
     RP3beta,
     SVDpp,
+    TurboCF,
     UserKNN,
 )
 from src.models.recommender import GradientLoss, Loss
@@ -89,6 +91,7 @@ __all__ = [
     "BPR",
     "EASE",
     "GCN",
+    "GFCF",
     "GMF",
     "IALS",
     "METRICS",
@@ -137,6 +140,7 @@ __all__ = [
     "Synthetic",
     "TableFile",
     "TrainerOptions",
+    "TurboCF",
     "UserError",
     "UserKNN",
     "assemble",

@@ -3,6 +3,7 @@
 from src.models.factorization import NMF, PureSVD
 from src.models.fitted import Fitted
 from src.models.graph_convolution import GCN, LightGCN
+from src.models.graph_filters import GFCF, TurboCF
 from src.models.ials import IALS
 from src.models.linear import EASE, SLIM
 from src.models.mf import MF, SVDpp
@@ -15,6 +16,7 @@ from src.models.variants import GeneralNCF, RecoHutNCF
 __all__ = [
     "EASE",
     "GCN",
+    "GFCF",
     "GMF",
     "IALS",
     "MF",
@@ -34,5 +36,6 @@ __all__ = [
     "RecoHutNCF",
     "Recommender",
     "SVDpp",
+    "TurboCF",
     "UserKNN",
 ]

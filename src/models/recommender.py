@@ -27,6 +27,7 @@ Factors = Annotated[int, Ge(1)]
 NumLayers = Annotated[int, Ge(0), Le(100)]
 Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
+Power = Annotated[float, Ge(0), Le(2)]
 
 Knowledge = Literal["pairs", "times", "order"]
 
