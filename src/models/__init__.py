@@ -1,5 +1,6 @@
 """The recommenders. A configuration names its class: `_target_: src.models.NeuMF`."""
 
+from src.models.autoencoders import MultDAE, MultVAE
 from src.models.factorization import NMF, PureSVD
 from src.models.fitted import Fitted
 from src.models.graph_convolution import GCN, LightGCN
@@ -11,6 +12,7 @@ from src.models.ncf import GMF, MLP, NCF, NeuMF
 from src.models.neighbours import ItemKNN, RP3beta, UserKNN
 from src.models.popularity import ItemPop, Random
 from src.models.recommender import Recommender
+from src.models.recvae import RecVAE
 from src.models.variants import GeneralNCF, RecoHutNCF
 
 __all__ = [
@@ -29,10 +31,13 @@ __all__ = [
     "ItemKNN",
     "ItemPop",
     "LightGCN",
+    "MultDAE",
+    "MultVAE",
     "NeuMF",
     "PureSVD",
     "RP3beta",
     "Random",
+    "RecVAE",
     "RecoHutNCF",
     "Recommender",
     "SVDpp",
