@@ -18,7 +18,7 @@ from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
 from src.data.share import WHOLE, Share
 from src.data.sources.source import Source
-from src.data.stream import RatingStream, TrainingStream, Whole
+from src.data.stream import RatingStream, TrainingStream, UserStream, Whole
 from src.data.targets import CatalogueTargets, Targets, make_targets
 from src.data.unseen import index_unseen, popularity_mass
 from src.errors import UserError
@@ -52,7 +52,7 @@ class InteractionDataModule(pl.LightningDataModule):
         self.source, self.options, self.seed = source, options, seed
         self.data_name, self.cache = name, Path(cache)
         self.full_ranking = full_ranking
-        self.rated = self.whole = False
+        self.rated = self.whole = self.by_user = False
         self._prepared: Prepared | None = None
         self._train: Interactions | None = None
         self._targets: dict[Part, Targets] = {}
@@ -65,15 +65,16 @@ class InteractionDataModule(pl.LightningDataModule):
         other._targets = {}
         return other
 
-    def feed(self, *, rated: bool, whole: bool) -> None:
+    def feed(self, *, rated: bool, whole: bool, by_user: bool = False) -> None:
         """Say what is learned from: `RecommenderModule` and `FittedModule` do, before training.
 
         `rated`: ratings are to be predicted, and negatives are not drawn. `whole`: an epoch is the
-        training part in one piece, instead of batches.
+        training part in one piece, instead of batches. `by_user`: a batch has all items of each of
+        its users, without negatives.
         """
         if rated != self.rated:
             self._train = None
-        self.rated, self.whole = rated, whole
+        self.rated, self.whole, self.by_user = rated, whole, by_user
 
     def prepare_data(self) -> None:
         """Make the cached arrays if they are not there; Lightning calls it on one process."""
@@ -122,7 +123,7 @@ class InteractionDataModule(pl.LightningDataModule):
             )
         return train
 
-    def train_dataloader(self) -> TrainingStream | RatingStream | Whole:
+    def train_dataloader(self) -> TrainingStream | RatingStream | UserStream | Whole:
         train, device, options = self.train, self._device, self.options
         if self.whole:
             return Whole(train)
@@ -131,6 +132,9 @@ class InteractionDataModule(pl.LightningDataModule):
         if train.ratings is not None:
             ratings = torch.from_numpy(train.ratings).to(device)
             return RatingStream(users, items, ratings, options.batch_size, self.seed)
+        if self.by_user:
+            sizes = train.n_users, train.n_items
+            return UserStream(users, items, *sizes, options.batch_size, self.seed)
         mass = popularity_mass(train.items, train.n_items, options.popularity_power)
         unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():

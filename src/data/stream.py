@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from src.data.interactions import Interactions
+from src.data.slices import ItemsByUser, list_positions
 from src.data.unseen import Unseen
 
 # Negatives are drawn for about this many positives at a time: large enough that the cost of
@@ -65,8 +66,21 @@ class RatingBatch(NamedTuple):
     """float32 [P]"""
 
 
-AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch)
-AnyBatches = Batches | Sequence[RatingBatch]
+class UserBatch(NamedTuple):
+    """Users, each with every item that the user has in training."""
+
+    users: Tensor
+    """int64 [P]"""
+    rows: Tensor
+    """int64 [n]: whose interaction, as a place in `users`."""
+    items: Tensor
+    """int64 [n]"""
+
+
+AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch, UserBatch)
+OneBatch = Batch | RatingBatch | UserBatch
+"""What a step is taken on."""
+AnyBatches = Batches | Sequence[RatingBatch] | Sequence[UserBatch]
 """What Lightning is handed at a time."""
 
 
@@ -224,6 +238,31 @@ class RatingStream(Stream[RatingBatch]):
         users = self.users.index_select(0, chosen).long()
         items = self.items.index_select(0, chosen).long()
         return RatingBatch(users, items, self.ratings.index_select(0, chosen))
+
+
+class UserStream(Stream[UserBatch]):
+    """A stream of every user who has items, `batch_size` a step, with all of them; no negatives."""
+
+    def __init__(
+        self,
+        users: Tensor,
+        items: Tensor,
+        n_users: int,
+        n_items: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        """Take interactions `users` [n], `items` [n]; in an epoch's order there is each user."""
+        self.by_user = ItemsByUser(users.long(), items.long(), n_users, n_items)
+        super().__init__(self.by_user.counts.nonzero()[:, 0], items, batch_size, seed)
+        # whoever is scored on every item has every item's row read
+        self.rows_read = n_users + n_items
+
+    def batch(self, epoch: int, step: int) -> UserBatch:
+        chosen = self._draw_epoch_order(epoch)[step * self.per_batch : (step + 1) * self.per_batch]
+        users = self.users.index_select(0, chosen)
+        rows, places = list_positions(self.by_user.starts[users], self.by_user.counts[users])
+        return UserBatch(users, rows, self.by_user.items.index_select(0, places))
 
 
 class Whole:

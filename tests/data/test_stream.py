@@ -9,7 +9,7 @@ import torch
 
 from src.data.interactions import Interactions
 from src.data.share import Share
-from src.data.stream import Batch, TrainingStream, derive_seed
+from src.data.stream import Batch, TrainingStream, UserStream, derive_seed
 from src.data.unseen import UnseenLists
 
 SEEN = {0: [0, 1, 2, 3, 4, 5, 6], 1: [0, 2], 2: [5]}
@@ -191,3 +191,36 @@ def test_examples_stay_what_they_were() -> None:
     assert first.items.tolist() == [[3, 7, 7], [2, 1, 5], [5, 1, 1]]
     assert last.users.tolist() == [1]
     assert last.items.tolist() == [[2, 7, 6]]
+
+
+def make_user_stream() -> UserStream:
+    """Make a stream of three users, two a step; a fourth has nothing."""
+    users = torch.tensor([user for user, _ in POSITIVES], dtype=torch.int32)
+    items = torch.tensor([item for _, item in POSITIVES], dtype=torch.int32)
+    # interactions in any order
+    return UserStream(users.flip(0), items.flip(0), 4, N_ITEMS, batch_size=2, seed=0)
+
+
+def test_every_user_with_items_comes_once_an_epoch_with_all_of_them() -> None:
+    stream = make_user_stream()
+    assert stream.n_steps == 2
+    orders = []
+    for epoch in range(4):
+        batches = [stream.batch(epoch, step) for step in range(2)]
+        assert [len(batch.users) for batch in batches] == [2, 1]
+        orders.append(torch.cat([batch.users for batch in batches]).tolist())
+        found: dict[int, list[int]] = {}
+        for batch in batches:
+            for row, item in zip(batch.rows.tolist(), batch.items.tolist(), strict=True):
+                found.setdefault(int(batch.users[row]), []).append(item)
+        assert {user: sorted(items) for user, items in found.items()} == SEEN
+    assert len({tuple(order) for order in orders}) > 1
+
+
+def test_batches_of_users_are_the_same_whenever_they_are_asked_for() -> None:
+    calls = [(epoch, step) for epoch in range(3) for step in range(2)]
+    expected = {call: make_user_stream().batch(*call) for call in calls}
+    stream = make_user_stream()
+    for call in random.Random(0).sample(calls * 3, len(calls) * 3):
+        for one, other in zip(stream.batch(*call), expected[call], strict=True):
+            assert torch.equal(one, other)
