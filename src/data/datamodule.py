@@ -52,7 +52,7 @@ class InteractionDataModule(pl.LightningDataModule):
         self.source, self.options, self.seed = source, options, seed
         self.data_name, self.cache = name, Path(cache)
         self.full_ranking = full_ranking
-        self.rated = self.whole = self.by_user = False
+        self.rated = self.whole = self.by_user = self.sequential = False
         self._prepared: Prepared | None = None
         self._train: Interactions | None = None
         self._targets: dict[Part, Targets] = {}
@@ -65,16 +65,19 @@ class InteractionDataModule(pl.LightningDataModule):
         other._targets = {}
         return other
 
-    def feed(self, *, rated: bool, whole: bool, by_user: bool = False) -> None:
+    def feed(
+        self, *, rated: bool, whole: bool, by_user: bool = False, sequential: bool = False
+    ) -> None:
         """Say what is learned from: `RecommenderModule` and `FittedModule` do, before training.
 
         `rated`: ratings are to be predicted, and negatives are not drawn. `whole`: an epoch is the
         training part in one piece, instead of batches. `by_user`: a batch has all items of each of
-        its users, without negatives.
+        its users, without negatives; `sequential`: with negatives for each of its users.
         """
         if rated != self.rated:
             self._train = None
-        self.rated, self.whole, self.by_user = rated, whole, by_user
+        self.rated, self.whole = rated, whole
+        self.by_user, self.sequential = by_user, sequential
 
     def prepare_data(self) -> None:
         """Make the cached arrays if they are not there; Lightning calls it on one process."""
@@ -132,14 +135,17 @@ class InteractionDataModule(pl.LightningDataModule):
         if train.ratings is not None:
             ratings = torch.from_numpy(train.ratings).to(device)
             return RatingStream(users, items, ratings, options.batch_size, self.seed)
+        sizes = train.n_users, train.n_items
         if self.by_user:
-            sizes = train.n_users, train.n_items
             return UserStream(users, items, *sizes, options.batch_size, self.seed)
         mass = popularity_mass(train.items, train.n_items, options.popularity_power)
         unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
+        if self.sequential:
+            drawn = unseen, options.negatives
+            return UserStream(users, items, *sizes, options.batch_size, self.seed, *drawn)
         return TrainingStream(
             users, items, unseen, options.negatives, options.batch_size, self.seed
         )

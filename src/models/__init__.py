@@ -16,6 +16,7 @@ from src.models.next_item import SLIST, Markov, NextItemRidge, RecentEASE
 from src.models.popularity import ItemPop, Random
 from src.models.recommender import Recommender
 from src.models.recvae import RecVAE
+from src.models.sequential import SASRec
 from src.models.variants import GeneralNCF, RecoHutNCF
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "MLP",
     "NCF",
     "NMF",
+    "SASRec",
     "SLIM",
     "SLIST",
     "Fitted",

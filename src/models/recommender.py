@@ -83,6 +83,9 @@ class Recommender(Stored):
     by_user = False
     """Whether it learns from all items of a user together, which takes a loss on whole users."""
 
+    sequential = False
+    """Whether it learns from whole users in the order of time: `score_places`."""
+
     arguments: Mapping[str, Any]
     """What it was made with, but for n_users and n_items; a checkpoint makes it again from this."""
 
@@ -128,6 +131,14 @@ class Recommender(Stored):
         these users have.
         """
         return self.score_all(users), torch.zeros((), device=users.device)
+
+    def score_places(self, users: Tensor, negatives: Tensor) -> Tensor:
+        """Return logits of each interaction of users, from what came before it, and of negatives.
+
+        users [P], their negatives [P, k] -> [n, 1+k], the positive in column 0: what a loss on
+        grouped logits is of.
+        """
+        raise NotImplementedError
 
     def start_from(self, parts: Mapping[str, Recommender]) -> None:
         """Start from trained models, by the names that `model.pretrained` gives them.

@@ -102,10 +102,11 @@ def _try_training(options: Options, model: Recommender) -> None:
             raise UserError(f"{chosen.group}=none: {options.model.name} is trained by gradients")
     loss = build_loss(options.loss, model.n_items)
     check_by_user(model, loss)
-    if is_user_loss(loss) and options.trainer.devices * options.trainer.nodes > 1:
+    by_user = is_user_loss(loss) or model.sequential
+    if by_user and options.trainer.devices * options.trainer.nodes > 1:
+        what = f"model={options.model.name}" if model.sequential else f"{options.loss.group}=full-softmax"
         raise UserError(
-            f"{options.loss.group}=full-softmax is trained by one process: leave out trainer=ddp, "
-            "or say trainer.devices=1"
+            f"{what} is trained by one process: leave out trainer=ddp, or say trainer.devices=1"
         )
     make_optimizer, scheduler = options.optimizer.bind(), options.scheduler
     make_scheduler = scheduler.bind() if scheduler else None

@@ -74,7 +74,12 @@ class Judge(pl.LightningModule):
 
         Lightning's `setup` does so too. Raises UserError when they don't go together.
         """
-        data.feed(rated=self.rated, whole=self.whole, by_user=self.by_user)
+        data.feed(
+            rated=self.rated,
+            whole=self.whole,
+            by_user=self.by_user,
+            sequential=self.model.sequential,
+        )
         ratings = data.train.ratings
         self._check_fit(data)
         if ratings is not None:

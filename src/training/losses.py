@@ -206,7 +206,12 @@ def is_user_loss(loss: object) -> bool:
 
 
 def check_by_user(model: Recommender, loss: object) -> None:
-    """Refuse with UserError to train a model of whole users by a loss on single pairs."""
+    """Refuse with UserError to train a model by a loss on other batches than it learns from."""
+    if model.sequential and (is_user_loss(loss) or is_rating_loss(loss)):
+        raise UserError(
+            f"{type(model).__name__} learns from a positive and negatives at a time: take "
+            "loss=softmax or loss=bce"
+        )
     if model.by_user and not is_user_loss(loss):
         raise UserError(
             f"{type(model).__name__} learns from all items of a user together: take "

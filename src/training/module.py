@@ -136,7 +136,10 @@ class RecommenderModule(Judge):
         """
         loss, l2 = self.loss if loss is None else loss, self.l2 if l2 is None else l2
         users, items = batch.users, batch.items
-        if isinstance(batch, UserBatch):
+        if isinstance(batch, UserBatch) and self.model.sequential:
+            value = minimized = loss(self.model.score_places(users, batch.negatives))
+            users = users.index_select(0, batch.rows)
+        elif isinstance(batch, UserBatch):
             scores, more = self.model.score_rows(users)
             value = loss(scores, batch.rows, items)
             minimized = value + more / len(items)

@@ -45,8 +45,8 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
         explicit = full and written and module.model.explicit
         if trainer.world_size == 1:
             return TorchSteps(module, optimizer, explicit=explicit)
-        if module.by_user:
-            raise UserError("a loss on whole users is trained by one process: trainer.devices=1")
+        if module.by_user or module.model.sequential:
+            raise UserError("what learns from whole users is trained by one process: trainer.devices=1")
         from src.training.exchange import Exchange
         from src.training.shared_steps import SharedSteps
 
