@@ -12,6 +12,7 @@ from src.models.linear import EASE, SLIM
 from src.models.mf import MF, SVDpp
 from src.models.ncf import GMF, MLP, NCF, NeuMF
 from src.models.neighbours import ItemKNN, RP3beta, UserKNN
+from src.models.neumf_seq import NeuMFSeq
 from src.models.next_item import SLIST, Markov, NextItemRidge, RecentEASE
 from src.models.popularity import ItemPop, Random
 from src.models.recommender import Recommender
@@ -29,7 +30,6 @@ __all__ = [
     "MLP",
     "NCF",
     "NMF",
-    "SASRec",
     "SLIM",
     "SLIST",
     "Fitted",
@@ -43,6 +43,7 @@ __all__ = [
     "MultDAE",
     "MultVAE",
     "NeuMF",
+    "NeuMFSeq",
     "NextItemRidge",
     "PureSVD",
     "RP3beta",
@@ -51,6 +52,7 @@ __all__ = [
     "RecentEASE",
     "RecoHutNCF",
     "Recommender",
+    "SASRec",
     "SVDpp",
     "TurboCF",
     "UserKNN",

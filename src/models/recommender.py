@@ -191,8 +191,8 @@ class Recommender(Stored):
     def fold_in(self, items: Tensor) -> Tensor:
         """Return logits of every item for somebody known by his items alone: [n] -> [n_items].
 
-        `items`: distinct ids, one or more. Raises UserError where a user must have been in
-        training.
+        `items`: distinct ids, one or more; earliest first for models that know the order. Raises
+        UserError where a user must have been in training.
         """
         raise UserError(
             f"{type(self).__name__} scores users whom it was trained with, and nobody else: take a "

@@ -66,7 +66,7 @@ class SequentialRecommender(Recommender):
         raise NotImplementedError
 
     def match_all(self, users: Tensor, states: Tensor) -> Tensor:
-        """Return logits of every item after one state of each user: [P, factors] -> [P, n_items]."""
+        """Return logits of every item after a state of each user: [P, factors] -> [P, n_items]."""
         items = torch.arange(self.n_items, device=states.device).expand(len(states), 1, -1)
         return self.match(users, states[:, None], items)[:, 0]
 
@@ -185,6 +185,4 @@ def multiply(states: Tensor, rows: Tensor) -> Tensor:
     """Return products of states [P, L, width] with rows [P, L or 1, C, width]: [P, L, C]."""
     if rows.shape[1] == 1:
         return states @ rows[:, 0].transpose(1, 2)
-    return (rows @ states[..., None])[..., 0] if rows.shape[2] > 1 else (
-        (states * rows[:, :, 0]).sum(2, keepdim=True)
-    )
+    return (rows * states[:, :, None]).sum(3)

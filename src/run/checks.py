@@ -104,7 +104,7 @@ def _try_training(options: Options, model: Recommender) -> None:
     check_by_user(model, loss)
     by_user = is_user_loss(loss) or model.sequential
     if by_user and options.trainer.devices * options.trainer.nodes > 1:
-        what = f"model={options.model.name}" if model.sequential else f"{options.loss.group}=full-softmax"
+        what = options.model.name if model.sequential else f"{options.loss.group}=full-softmax"
         raise UserError(
             f"{what} is trained by one process: leave out trainer=ddp, or say trainer.devices=1"
         )

@@ -46,7 +46,7 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
         if trainer.world_size == 1:
             return TorchSteps(module, optimizer, explicit=explicit)
         if module.by_user or module.model.sequential:
-            raise UserError("what learns from whole users is trained by one process: trainer.devices=1")
+            raise UserError("whole users are trained on by one process: trainer.devices=1")
         from src.training.exchange import Exchange
         from src.training.shared_steps import SharedSteps
 
