@@ -162,6 +162,8 @@ def test_fitting_again_takes_as_many_epochs_as_were_best(call: Call) -> None:
             "model=mf loss=full-softmax trainer.devices=2",
             "loss=full-softmax is trained by one process",
         ),
+        ("model=sasrec loss=full-softmax", "SASRec learns from a positive and negatives at a time"),
+        ("model=sasrec trainer.devices=2", "sasrec is trained by one process"),
         ("model=mf loss=none", "loss=none: mf is trained by gradients"),
         ("model=gmf protocol=ncf2017 protocol.refit=true", "this protocol has no validation part"),
         ("model=gmf protocol.refit=true scheduler=plateau", "can't repeat scheduler=plateau"),

@@ -197,12 +197,15 @@ class RecommenderContract:
         assert model.eval().score_all(torch.arange(3)).isfinite().all()
 
     def test_learns_the_checkerboard(self) -> None:
-        """Find the diagonal: even users like even items and odd users odd ones."""
+        """Find the diagonal: even users like even items and odd users odd ones.
+
+        In the order of time each goes round from the item after his own, which comes next.
+        """
         if not (self.personal and self.learns):
             pytest.skip("knows no tastes")
         torch.manual_seed(0)
         n = 10
-        board = make_interactions([[i for i in range(u % 2, n, 2) if i != u] for u in range(n)], n)
+        board = make_interactions([[(u + k) % n for k in range(2, n, 2)] for u in range(n)], n)
         model = self.make(n_users=n, n_items=n)
         model.observe(board)
         if isinstance(model, Fitted):

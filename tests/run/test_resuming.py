@@ -121,6 +121,7 @@ MID_EPOCH = ("trainer.max_epochs=3", "trainer.patience=null", "data.batch_size=6
         pytest.param(("model=gmf", "scheduler=cosine", "checkpoint_every=9steps"), id="schedule"),
         pytest.param(("model=mf", "loss=full-softmax", *BY_USER), id="by user"),
         pytest.param(("model=multvae", "model.hidden=8", *BY_USER), id="drawn codes"),
+        pytest.param(("model=sasrec", "model.factors=8", *BY_USER), id="in order"),
         pytest.param(
             ("model=recvae", "model.hidden=8", "model.encoder_epochs=1", *BY_USER), id="in turn"
         ),
