@@ -63,8 +63,9 @@ class Block(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return the states after the block: [P, L, factors]."""
-        heads = self.projections(self.attention_norm(states))[:, None].chunk(3, dim=-1)
-        attended = scaled_dot_product_attention(*heads, is_causal=True)[:, 0]
+        projected = self.projections(self.attention_norm(states))[:, None]
+        query, key, value = projected.chunk(3, dim=-1)
+        attended = scaled_dot_product_attention(query, key, value, is_causal=True)[:, 0]
         states = states + self.dropout(attended)
         changed: Tensor = self.dropout(self.network(self.network_norm(states)))
         return states + changed
