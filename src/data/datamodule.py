@@ -72,7 +72,8 @@ class InteractionDataModule(pl.LightningDataModule):
 
         `rated`: ratings are to be predicted, and negatives are not drawn. `whole`: an epoch is the
         training part in one piece, instead of batches. `by_user`: a batch has all items of each of
-        its users, without negatives; `sequential`: with negatives for each of its users.
+        its users, without negatives; `sequential`: with negatives for each user, and of users with
+        times alone.
         """
         if rated != self.rated:
             self._train = None
@@ -144,8 +145,10 @@ class InteractionDataModule(pl.LightningDataModule):
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
         if self.sequential:
-            drawn = unseen, options.negatives
-            return UserStream(users, items, *sizes, options.batch_size, self.seed, *drawn)
+            # of others nothing came before anything
+            timed = torch.from_numpy(train.timed_users()[train.users]).to(device)
+            pairs, drawn = (users[timed], items[timed]), (unseen, options.negatives)
+            return UserStream(*pairs, *sizes, options.batch_size, self.seed, *drawn)
         return TrainingStream(
             users, items, unseen, options.negatives, options.batch_size, self.seed
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from src.models.branches import MLPBranch, tower
 from src.models.ncf import EMBEDDING_STD
-from src.models.recommender import Dropout, Factors, Layers, NumLayers
+from src.models.recommender import Dropout, Factors
 from src.models.sequence_encoder import SequenceEncoder
 from src.models.sequential import Length, NumBlocks, SequentialRecommender, multiply
 
@@ -28,60 +27,64 @@ class NeuMFSeq(SequentialRecommender):
         n_users: int,
         n_items: int,
         factors: Factors = 50,
-        num_layers: NumLayers = 1,
-        layers: Layers | None = None,
+        hidden: Factors = 32,
         length: Length = 200,
         num_blocks: NumBlocks = 2,
         dropout: Dropout = 0.2,
         branches: Literal["both", "gmf", "mlp"] = "both",
     ) -> None:
-        """`factors`: of a state, of GMF, and of the MLP's last layer, unless `layers` are given."""
+        """`factors`: of a state and of GMF; `hidden`: width of the MLP's hidden layer."""
         encoder = SequenceEncoder(n_items, factors, length, num_blocks, dropout)
         super().__init__(n_users, n_items, encoder)
-        self.gmf = GMFOfHistory(n_users, factors) if branches != "mlp" else None
-        widths = tower(factors, num_layers, layers)
-        self.mlp = MLPOfHistory(n_users, n_items, factors, widths) if branches != "gmf" else None
+        self.gmf = GMFOfHistory(factors) if branches != "mlp" else None
+        self.mlp = MLPOfHistory(n_items, factors, hidden) if branches != "gmf" else None
+        self.widths = [factors * (branches != "mlp"), hidden * (branches != "gmf")]
+        self.users = make_table(n_users, sum(self.widths))
         self.dropout = nn.Dropout(dropout)
 
-    def match(self, users: Tensor, states: Tensor, items: Tensor) -> Tensor:
-        logits = states.new_zeros(())
-        if self.gmf is not None:
-            user = states + self.dropout(self.gmf.users(users))[:, None]
-            logits = logits + self.gmf(user, self.encoder.items(items))
-        if self.mlp is not None:
-            user = self.mlp.of_state(states) + self.dropout(self.mlp.users(users))[:, None]
-            logits = logits + self.mlp(user, self.mlp.items(items))
-        return logits
+    def describe(self, users: Tensor, states: Tensor) -> Tensor:
+        return self._project(states) + self.dropout(self.users(users))[:, None]
 
-    def match_all(self, users: Tensor, states: Tensor) -> Tensor:
-        rows = [None if part is None else part.users(users) for part in (self.gmf, self.mlp)]
-        return self._match_all(states, *rows)
+    def match(self, vectors: Tensor, items: Tensor) -> Tensor:
+        return self._match(
+            vectors,
+            None if self.gmf is None else self.encoder.items(items),
+            None if self.mlp is None else self.mlp.items(items),
+        )
+
+    def match_all(self, vectors: Tensor) -> Tensor:
+        return self._match(
+            vectors[:, None],
+            None if self.gmf is None else self.encoder.items.weight[None, None, :-1],
+            None if self.mlp is None else self.mlp.items.weight[None, None],
+        )[:, 0]
 
     def fold_in(self, items: Tensor) -> Tensor:
-        """Score by the history alone: a row begins near 0, and nothing was learned of this one."""
-        return self._match_all(self.encode_items(items)[None])[0]
+        """Score by the history alone: of this user no row was learned."""
+        return self.match_all(self._project(self.encode_items(items)[None]))[0]
 
-    def _match_all(
-        self, states: Tensor, of_gmf: Tensor | None = None, of_mlp: Tensor | None = None
-    ) -> Tensor:
-        """Return logits of every item after states, with users' rows of each branch if any."""
-        logits = states.new_zeros(())
-        if self.gmf is not None:
-            user = states if of_gmf is None else states + of_gmf
-            logits = logits + self.gmf(user[None], self.encoder.items.weight[None, None, :-1])[0]
-        if self.mlp is not None:
-            user = self.mlp.of_state(states)
-            user = user if of_mlp is None else user + of_mlp
-            logits = logits + self.mlp.score_all(user)
+    def _project(self, states: Tensor) -> Tensor:
+        """Return each branch's part of users' vectors by states [..., factors], side by side."""
+        of_gmf = [] if self.gmf is None else [states]
+        of_mlp = [] if self.mlp is None else [self.mlp.of_state(states)]
+        return torch.cat([*of_gmf, *of_mlp], dim=-1)
+
+    def _match(self, vectors: Tensor, of_gmf: Tensor | None, of_mlp: Tensor | None) -> Tensor:
+        """Return logits of each branch's rows of items, [P or 1, L or 1, C, width], together."""
+        for_gmf, for_mlp = vectors.split_with_sizes(self.widths, dim=-1)
+        logits = vectors.new_zeros(())
+        if self.gmf is not None and of_gmf is not None:
+            logits = logits + self.gmf(for_gmf, of_gmf)
+        if self.mlp is not None and of_mlp is not None:
+            logits = logits + self.mlp(for_mlp, of_mlp)
         return logits
 
 
 class GMFOfHistory(nn.Module):
     """A weighted product of a user's vector with an item's (He et al. 2017, equation 9)."""
 
-    def __init__(self, n_users: int, factors: int) -> None:
+    def __init__(self, factors: int) -> None:
         super().__init__()
-        self.users = make_table(n_users, factors)
         self.weight = nn.Parameter(torch.ones(factors))
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
@@ -90,26 +93,58 @@ class GMFOfHistory(nn.Module):
 
 
 class MLPOfHistory(nn.Module):
-    """A perceptron over both vectors (He et al. 2017, equation 10), with its output layer."""
+    """A perceptron with one hidden layer over both vectors (He et al. 2017, equation 10).
 
-    def __init__(self, n_users: int, n_items: int, factors: int, widths: list[int]) -> None:
+    W [p; q] = W_p p + W_q q, where W_q q of an item's row is as free as the row itself: so rows are
+    as wide as the layer, and added up.
+    """
+
+    def __init__(self, n_items: int, factors: int, hidden: int) -> None:
         super().__init__()
-        # what drops out does so in the vectors already
-        self.branch = MLPBranch(widths, 0.0)
-        self.users = make_table(n_users, self.branch.width)
-        self.items = make_table(n_items, self.branch.width)
-        self.of_state = nn.Linear(factors, self.branch.width, bias=False)
-        self.output = nn.Linear(self.branch.n_features, 1)
+        self.items = make_table(n_items, hidden)
+        self.of_state = nn.Linear(factors, hidden)
+        self.weight = nn.Parameter(torch.empty(hidden))
+        nn.init.uniform_(self.weight, -((3 / hidden) ** 0.5), (3 / hidden) ** 0.5)
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
-        """Return logits of vectors [P, L, width] and [P, L or 1, C, width]: [P, L, C]."""
-        logits: Tensor = self.output(self.branch(user[:, :, None], item))
-        return logits[..., 0]
+        """Return logits of sums [P, L, hidden] and rows [P, L or 1, C, hidden]: [P, L, C]."""
+        if item.shape[1] == 1:
+            rows = item[:, 0].expand(len(user), -1, -1)
+            return cast("Tensor", _Perceptron.apply(user, rows, self.weight))
+        return (user[:, :, None] + item).relu() @ self.weight
 
-    def score_all(self, user: Tensor) -> Tensor:
-        """Return logits of every item: [P, width] -> [P, n_items]."""
-        weight = self.output.weight[0]
-        return self.branch.score_all(user, self.items.weight, weight) + self.output.bias
+
+class _Perceptron(torch.autograd.Function):
+    """The perceptron of each of a user's states with each of his items.
+
+    Hidden layers are too large to be kept: they are computed for one user at a time, and again for
+    the gradient, such that they stay in cache.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, user: Tensor, item: Tensor, weight: Tensor) -> Tensor:
+        """Return [P, L, C] of sums [P, L, hidden], rows [P, C, hidden] and the output's weight."""
+        ctx.save_for_backward(user, item, weight)
+        sums = map(_add, user, item)
+        return torch.stack([hidden.relu_() @ weight for hidden in sums])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        user, item, weight = ctx.saved_tensors
+        of_user, of_item = torch.empty_like(user), torch.empty_like(item)
+        of_weight = torch.zeros_like(weight)
+        for p, slopes in enumerate(gradient):
+            hidden = _add(user[p], item[p])
+            passed = torch.ops.aten.threshold_backward(slopes[..., None], hidden, 0)
+            of_weight += slopes.flatten() @ hidden.relu_().flatten(0, 1)
+            torch.sum(passed, 1, out=of_user[p])
+            torch.sum(passed, 0, out=of_item[p])
+        return of_user * weight, of_item * weight, of_weight
+
+
+def _add(user: Tensor, item: Tensor) -> Tensor:
+    """Add each to each: [L, hidden], [C, hidden] -> [L, C, hidden]."""
+    return user[:, None] + item
 
 
 def make_table(n: int, width: int) -> nn.Embedding:

@@ -41,9 +41,9 @@ class Windows(NamedTuple):
 class SequentialRecommender(Recommender):
     """Scores what comes next from the state of a user's history after its last item.
 
-    A subclass implements `match`, and `match_all` where that is faster. In training every
-    interaction is predicted from the state after those before it; a long history is read in
-    windows, the last one full. Users without times are scored as an empty history is.
+    A subclass implements `match` and `match_all`, and `describe` where it knows more of users. In
+    training every interaction is predicted from the state after those before it; a long history is
+    read in windows, the last one full. Users without times are scored as an empty history is.
     """
 
     knows: Knowledge = "order"
@@ -57,18 +57,20 @@ class SequentialRecommender(Recommender):
     def observe(self, train: Interactions) -> None:
         self.history.observe(train)
 
-    def match(self, users: Tensor, states: Tensor, items: Tensor) -> Tensor:
-        """Return logits of items after states, [P, L, C].
+    def describe(self, users: Tensor, states: Tensor) -> Tensor:
+        """Return vectors of users [P] in states [P, L, factors]: [P, L, width]."""
+        return states
 
-        users [P], their states [P, L, factors], and items [P, L, C] or, for all of a user's
-        states, [P, 1, C].
+    def match(self, vectors: Tensor, items: Tensor) -> Tensor:
+        """Return logits of items for users' vectors [P, L, width]: [P, L, C].
+
+        items are [P, L, C] or, of all of a user's vectors, [P, 1, C].
         """
         raise NotImplementedError
 
-    def match_all(self, users: Tensor, states: Tensor) -> Tensor:
-        """Return logits of every item after a state of each user: [P, factors] -> [P, n_items]."""
-        items = torch.arange(self.n_items, device=states.device).expand(len(states), 1, -1)
-        return self.match(users, states[:, None], items)[:, 0]
+    def match_all(self, vectors: Tensor) -> Tensor:
+        """Return logits of every item for a vector of each user: [P, width] -> [P, n_items]."""
+        raise NotImplementedError
 
     def score_places(self, users: Tensor, negatives: Tensor) -> Tensor:
         windows = self._list_windows(users)
@@ -81,18 +83,18 @@ class SequentialRecommender(Recommender):
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         users, items = torch.broadcast_tensors(users, items)
         different, rows = users.unique(return_inverse=True)
-        states = self.encode_last(different)[rows.flatten()]
-        scores = self.match(users.flatten(), states[:, None], items.reshape(-1, 1, 1))
+        vectors = self.describe_last(different)[rows.flatten()]
+        scores = self.match(vectors[:, None], items.reshape(-1, 1, 1))
         return scores.view(users.shape)
 
     def score_all(self, users: Tensor) -> Tensor:
-        return self.match_all(users, self.encode_last(users))
+        return self.match_all(self.describe_last(users))
 
     def score_candidates(self, users: Tensor, items: Tensor) -> Tensor:
-        return self.match(users, self.encode_last(users)[:, None], items[:, None])[:, 0]
+        return self.match(self.describe_last(users)[:, None], items[:, None])[:, 0]
 
-    def encode_last(self, users: Tensor) -> Tensor:
-        """Return the states after users' last items: [P] -> [P, factors]."""
+    def describe_last(self, users: Tensor) -> Tensor:
+        """Return vectors of users after their last items: [P] -> [P, width]."""
         starts, ends = self.history.starts[users], self.history.starts[users + 1]
         first = torch.maximum(starts - 1, ends - self.encoder.length)
         windows = Windows(torch.arange(len(users), device=users.device), first, ends - first)
@@ -101,7 +103,8 @@ class SequentialRecommender(Recommender):
             every = self.encoder(self._read(part.first, part, starts[part.rows]), part.counts)
             states.append(every[torch.arange(len(every)), part.counts - 1])
             rows.append(part.rows)
-        return torch.cat(states)[torch.cat(rows).argsort()]
+        last = torch.cat(states)[torch.cat(rows).argsort()]
+        return self.describe(users, last[:, None])[:, 0]
 
     def encode_items(self, items: Tensor) -> Tensor:
         """Return the state after a history in order of time: [n] -> [factors]."""
@@ -131,12 +134,13 @@ class SequentialRecommender(Recommender):
         """Return logits [n, 1+k] of what is in the windows, and of `negatives` [W, k]."""
         starts = self.history.starts[users]
         inputs = self._read(windows.first - 1, windows, starts)
-        states = self.encoder(inputs, windows.counts)
+        # once for all items: what is dropped is the same for the positive and its negatives
+        vectors = self.describe(users, self.encoder(inputs, windows.counts))
         positives = self._read(windows.first, windows, starts)
         inside = torch.arange(inputs.shape[1], device=users.device) < windows.counts[:, None]
         logits = [
-            self.match(users, states, positives[:, :, None]),
-            self.match(users, states, negatives[:, None]),
+            self.match(vectors, positives[:, :, None]),
+            self.match(vectors, negatives[:, None]),
         ]
         return torch.cat(logits, dim=2)[inside]
 
@@ -171,18 +175,18 @@ class SASRec(SequentialRecommender):
             n_users, n_items, SequenceEncoder(n_items, factors, length, num_blocks, dropout)
         )
 
-    def match(self, users: Tensor, states: Tensor, items: Tensor) -> Tensor:
-        return multiply(states, self.encoder.items(items))
+    def match(self, vectors: Tensor, items: Tensor) -> Tensor:
+        return multiply(vectors, self.encoder.items(items))
 
-    def match_all(self, users: Tensor, states: Tensor) -> Tensor:
-        return states @ self.encoder.items.weight[:-1].t()
+    def match_all(self, vectors: Tensor) -> Tensor:
+        return vectors @ self.encoder.items.weight[:-1].t()
 
     def fold_in(self, items: Tensor) -> Tensor:
         return self.encoder.items.weight[:-1] @ self.encode_items(items)
 
 
-def multiply(states: Tensor, rows: Tensor) -> Tensor:
-    """Return products of states [P, L, width] with rows [P, L or 1, C, width]: [P, L, C]."""
+def multiply(vectors: Tensor, rows: Tensor) -> Tensor:
+    """Return products of vectors [P, L, width] with rows [P, L or 1, C, width]: [P, L, C]."""
     if rows.shape[1] == 1:
-        return states @ rows[:, 0].transpose(1, 2)
-    return (rows * states[:, :, None]).sum(3)
+        return vectors @ rows[:, 0].transpose(1, 2)
+    return (rows * vectors[:, :, None]).sum(3)

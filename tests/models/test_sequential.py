@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from src.errors import UserError
-from src.models.neumf_seq import NeuMFSeq
+from src.models.neumf_seq import MLPOfHistory, NeuMFSeq
 from src.models.sequential import SASRec, SequentialRecommender
 from src.models.testing import N_ITEMS, N_USERS, RecommenderContract
 from src.training.losses import MSE, FullSoftmax
@@ -22,7 +22,7 @@ class TestSASRec(RecommenderContract):
 
 class TestNeuMFSeq(RecommenderContract):
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> NeuMFSeq:
-        return NeuMFSeq(n_users, n_items, factors=8, layers=[12, 6], length=3, dropout=0.0)
+        return NeuMFSeq(n_users, n_items, factors=8, hidden=6, length=3, dropout=0.0)
 
 
 class TestGMFOfHistory(RecommenderContract):
@@ -56,7 +56,8 @@ def score_alone(model: SequentialRecommender, user: int, before: list[int]) -> T
     """Score every item for a user whose history is this and nothing else: [N]."""
     started = torch.tensor([model.encoder.start, *before])[-model.encoder.length :]
     state = model.encoder(started[None], torch.tensor([len(started)]))[:, -1:]
-    return model.match(torch.tensor([user]), state, torch.arange(N)[None, None])[0, 0]
+    vector = model.describe(torch.tensor([user]), state)
+    return model.match(vector, torch.arange(N)[None, None])[0, 0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,7 +116,8 @@ def test_a_long_history_is_learned_from_in_windows_that_miss_nothing(
     for before, item in inputs:
         ids = torch.tensor([before or [model.encoder.start]])
         state = model.encoder(ids, torch.tensor([ids.shape[1]]))[:, -1:]
-        expected.append(model.match(torch.tensor([0]), state, torch.tensor([[[item, 5]]]))[0, 0])
+        vector = model.describe(torch.tensor([0]), state)
+        expected.append(model.match(vector, torch.tensor([[[item, 5]]]))[0, 0])
     # found in another order: the shortest window first
     torch.testing.assert_close(found.sort(0).values, torch.stack(expected).sort(0).values)
 
@@ -130,14 +132,33 @@ def test_whoever_is_given_by_his_items_is_scored_in_their_order() -> None:
     )
 
 
+def test_the_perceptron_s_gradients() -> None:
+    torch.manual_seed(0)
+    model = MLPOfHistory(5, factors=3, hidden=4).double()
+    user = torch.randn(2, 3, 4, dtype=torch.double, requires_grad=True)
+    item = torch.randn(2, 5, 4, dtype=torch.double, requires_grad=True)
+
+    def score(user: Tensor, item: Tensor, weight: Tensor) -> Tensor:
+        # row by row of each state, as positives are scored
+        rows = item[:, None].expand(-1, 3, -1, -1)
+        return ((user[:, :, None] + rows).relu() * weight).sum(3)
+
+    expected = score(user, item, model.weight)
+    found = model(user, item[:, None])
+    torch.testing.assert_close(found, expected)
+    of = user, item, model.weight
+    slopes = torch.randn_like(found)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, of, slopes), torch.autograd.grad(expected, of, slopes)
+    )
+
+
 def test_a_user_s_own_row_is_nobody_else_s() -> None:
     model = make(NeuMFSeq, length=3)
     assert isinstance(model, NeuMFSeq)
     known = model.score_all(torch.tensor([0]))[0]
     assert not torch.allclose(model.fold_in(torch.tensor(IN_ORDER[0])), known)
-    for part in (model.gmf, model.mlp):
-        assert part is not None
-        part.users.weight.data.zero_()
+    model.users.weight.data.zero_()
     torch.testing.assert_close(
         model.fold_in(torch.tensor(IN_ORDER[0])), model.score_all(torch.tensor([0]))[0]
     )
