@@ -46,18 +46,13 @@ class NeuMFSeq(SequentialRecommender):
         return self._project(states) + self.dropout(self.users(users))[:, None]
 
     def match(self, vectors: Tensor, items: Tensor) -> Tensor:
-        return self._match(
-            vectors,
-            None if self.gmf is None else self.encoder.items(items),
-            None if self.mlp is None else self.mlp.items(items),
-        )
-
-    def match_all(self, vectors: Tensor) -> Tensor:
-        return self._match(
-            vectors[:, None],
-            None if self.gmf is None else self.encoder.items.weight[None, None, :-1],
-            None if self.mlp is None else self.mlp.items.weight[None, None],
-        )[:, 0]
+        for_gmf, for_mlp = vectors.split_with_sizes(self.widths, dim=-1)
+        logits = vectors.new_zeros(())
+        if self.gmf is not None:
+            logits = logits + self.gmf(for_gmf, self.encoder.items(items))
+        if self.mlp is not None:
+            logits = logits + self.mlp(for_mlp, self.mlp.items(items))
+        return logits
 
     def fold_in(self, items: Tensor) -> Tensor:
         """Score by the history alone: of this user no row was learned."""
@@ -68,16 +63,6 @@ class NeuMFSeq(SequentialRecommender):
         of_gmf = [] if self.gmf is None else [states]
         of_mlp = [] if self.mlp is None else [self.mlp.of_state(states)]
         return torch.cat([*of_gmf, *of_mlp], dim=-1)
-
-    def _match(self, vectors: Tensor, of_gmf: Tensor | None, of_mlp: Tensor | None) -> Tensor:
-        """Return logits of each branch's rows of items, [P or 1, L or 1, C, width], together."""
-        for_gmf, for_mlp = vectors.split_with_sizes(self.widths, dim=-1)
-        logits = vectors.new_zeros(())
-        if self.gmf is not None and of_gmf is not None:
-            logits = logits + self.gmf(for_gmf, of_gmf)
-        if self.mlp is not None and of_mlp is not None:
-            logits = logits + self.mlp(for_mlp, of_mlp)
-        return logits
 
 
 class GMFOfHistory(nn.Module):

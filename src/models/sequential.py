@@ -41,9 +41,9 @@ class Windows(NamedTuple):
 class SequentialRecommender(Recommender):
     """Scores what comes next from the state of a user's history after its last item.
 
-    A subclass implements `match` and `match_all`, and `describe` where it knows more of users. In
-    training every interaction is predicted from the state after those before it; a long history is
-    read in windows, the last one full. Users without times are scored as an empty history is.
+    A subclass implements `match`, and `describe` where it knows more of users. In training every
+    interaction is predicted from the state after those before it; a long history is read in
+    windows, the last one full. Users without times are scored as an empty history is.
     """
 
     knows: Knowledge = "order"
@@ -64,13 +64,14 @@ class SequentialRecommender(Recommender):
     def match(self, vectors: Tensor, items: Tensor) -> Tensor:
         """Return logits of items for users' vectors [P, L, width]: [P, L, C].
 
-        items are [P, L, C] or, of all of a user's vectors, [P, 1, C].
+        items are [P, L, C] or, for all of a user's vectors, [P, 1, C] or [1, 1, C].
         """
         raise NotImplementedError
 
     def match_all(self, vectors: Tensor) -> Tensor:
         """Return logits of every item for a vector of each user: [P, width] -> [P, n_items]."""
-        raise NotImplementedError
+        every = torch.arange(self.n_items, device=vectors.device)[None, None]
+        return self.match(vectors[:, None], every)[:, 0]
 
     def score_places(self, users: Tensor, negatives: Tensor) -> Tensor:
         windows = self._list_windows(users)
