@@ -104,8 +104,10 @@ def test_sparse_gradients_of_ratings(optimizer: str, call: Call, rated: Path) ->
     assert run.status == 0, run.err
 
 
-@pytest.mark.parametrize("loss", ["bce", "bpr", "squared", "hinge", "warp", "softmax"])
-def test_every_loss_on_negatives_trains_any_model(loss: str, call: Call) -> None:
+@pytest.mark.parametrize(
+    "loss", ["bce", "bpr", "squared", "hinge", "warp", "softmax", "full-softmax"]
+)
+def test_every_loss_on_items_trains_any_model(loss: str, call: Call) -> None:
     run = call("model=mf", f"loss={loss}", *SMALL_DATA, *QUICK)
     assert run.status == 0, run.err
 
@@ -155,6 +157,13 @@ def test_fitting_again_takes_as_many_epochs_as_were_best(call: Call) -> None:
             "model=mf model.sparse=true",
             "model.sparse=true needs optimizer=sgd or optimizer=adagrad",
         ),
+        ("model=multvae loss=bce", "MultVAE learns from all items of a user together: take loss="),
+        (
+            "model=mf loss=full-softmax trainer.devices=2",
+            "loss=full-softmax is trained by one process",
+        ),
+        ("model=sasrec loss=full-softmax", "SASRec learns from a positive and negatives at a time"),
+        ("model=sasrec trainer.devices=2", "sasrec is trained by one process"),
         ("model=mf loss=none", "loss=none: mf is trained by gradients"),
         ("model=gmf protocol=ncf2017 protocol.refit=true", "this protocol has no validation part"),
         ("model=gmf protocol.refit=true scheduler=plateau", "can't repeat scheduler=plateau"),

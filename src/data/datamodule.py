@@ -18,7 +18,7 @@ from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
 from src.data.share import WHOLE, Share
 from src.data.sources.source import Source
-from src.data.stream import RatingStream, TrainingStream, Whole
+from src.data.stream import RatingStream, TrainingStream, UserStream, Whole
 from src.data.targets import CatalogueTargets, Targets, make_targets
 from src.data.unseen import index_unseen, popularity_mass
 from src.errors import UserError
@@ -52,7 +52,7 @@ class InteractionDataModule(pl.LightningDataModule):
         self.source, self.options, self.seed = source, options, seed
         self.data_name, self.cache = name, Path(cache)
         self.full_ranking = full_ranking
-        self.rated = self.whole = False
+        self.rated = self.whole = self.by_user = self.sequential = False
         self._prepared: Prepared | None = None
         self._train: Interactions | None = None
         self._targets: dict[Part, Targets] = {}
@@ -65,15 +65,20 @@ class InteractionDataModule(pl.LightningDataModule):
         other._targets = {}
         return other
 
-    def feed(self, *, rated: bool, whole: bool) -> None:
+    def feed(
+        self, *, rated: bool, whole: bool, by_user: bool = False, sequential: bool = False
+    ) -> None:
         """Say what is learned from: `RecommenderModule` and `FittedModule` do, before training.
 
         `rated`: ratings are to be predicted, and negatives are not drawn. `whole`: an epoch is the
-        training part in one piece, instead of batches.
+        training part in one piece, instead of batches. `by_user`: a batch has all items of each of
+        its users, without negatives; `sequential`: with negatives for each user, and of users with
+        times alone.
         """
         if rated != self.rated:
             self._train = None
         self.rated, self.whole = rated, whole
+        self.by_user, self.sequential = by_user, sequential
 
     def prepare_data(self) -> None:
         """Make the cached arrays if they are not there; Lightning calls it on one process."""
@@ -122,7 +127,7 @@ class InteractionDataModule(pl.LightningDataModule):
             )
         return train
 
-    def train_dataloader(self) -> TrainingStream | RatingStream | Whole:
+    def train_dataloader(self) -> TrainingStream | RatingStream | UserStream | Whole:
         train, device, options = self.train, self._device, self.options
         if self.whole:
             return Whole(train)
@@ -131,11 +136,19 @@ class InteractionDataModule(pl.LightningDataModule):
         if train.ratings is not None:
             ratings = torch.from_numpy(train.ratings).to(device)
             return RatingStream(users, items, ratings, options.batch_size, self.seed)
+        sizes = train.n_users, train.n_items
+        if self.by_user:
+            return UserStream(users, items, *sizes, options.batch_size, self.seed)
         mass = popularity_mass(train.items, train.n_items, options.popularity_power)
         unseen = index_unseen(train, mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
+        if self.sequential:
+            # of others nothing came before anything
+            timed = torch.from_numpy(train.timed_users()[train.users]).to(device)
+            pairs, drawn = (users[timed], items[timed]), (unseen, options.negatives)
+            return UserStream(*pairs, *sizes, options.batch_size, self.seed, *drawn)
         return TrainingStream(
             users, items, unseen, options.negatives, options.batch_size, self.seed
         )

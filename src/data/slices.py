@@ -26,7 +26,7 @@ class ItemsByUser:
         self.counts = torch.bincount(users, minlength=n_users)
         """int64 [n_users]"""
         self.starts = self.counts.cumsum(0) - self.counts
-        self.items = items[users.argsort()]
+        self.items = items[users.argsort(stable=True)]
 
     def mark(self, users: Tensor) -> Tensor:
         """Mark what users [P] have: bool [P, n_items]."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from src.data.interactions import Interactions
+from src.data.slices import ItemsByUser, list_positions
 from src.data.unseen import Unseen
 
 # Negatives are drawn for about this many positives at a time: large enough that the cost of
@@ -65,8 +66,23 @@ class RatingBatch(NamedTuple):
     """float32 [P]"""
 
 
-AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch)
-AnyBatches = Batches | Sequence[RatingBatch]
+class UserBatch(NamedTuple):
+    """Users, each with every item that the user has in training."""
+
+    users: Tensor
+    """int64 [P]"""
+    rows: Tensor
+    """int64 [n]: whose interaction, as a place in `users`."""
+    items: Tensor
+    """int64 [n]"""
+    negatives: Tensor
+    """int64 [P, k]: items that the user has not; k may be 0."""
+
+
+AnyBatch = TypeVar("AnyBatch", Batch, RatingBatch, UserBatch)
+OneBatch = Batch | RatingBatch | UserBatch
+"""What a step is taken on."""
+AnyBatches = Batches | Sequence[RatingBatch] | Sequence[UserBatch]
 """What Lightning is handed at a time."""
 
 
@@ -224,6 +240,46 @@ class RatingStream(Stream[RatingBatch]):
         users = self.users.index_select(0, chosen).long()
         items = self.items.index_select(0, chosen).long()
         return RatingBatch(users, items, self.ratings.index_select(0, chosen))
+
+
+class UserStream(Stream[UserBatch]):
+    """A stream of every user who has items, `batch_size` a step, with all of them.
+
+    Where it knows what users have not, each has fresh negatives, too.
+    """
+
+    def __init__(
+        self,
+        users: Tensor,
+        items: Tensor,
+        n_users: int,
+        n_items: int,
+        batch_size: int,
+        seed: int,
+        unseen: Unseen | None = None,
+        negatives: int = 0,
+    ) -> None:
+        """Take interactions `users` [n], `items` [n]; in an epoch's order there is each user.
+
+        `negatives` are drawn from `unseen` for each user of a batch.
+        """
+        self.by_user = ItemsByUser(users.long(), items.long(), n_users, n_items)
+        super().__init__(self.by_user.counts.nonzero()[:, 0], items, batch_size, seed)
+        # whoever is scored on every item has every item's row read
+        self.rows_read = n_users + n_items
+        self.unseen, self.negatives = unseen, negatives
+
+    def batch(self, epoch: int, step: int) -> UserBatch:
+        chosen = self._draw_epoch_order(epoch)[step * self.per_batch : (step + 1) * self.per_batch]
+        users = self.users.index_select(0, chosen)
+        rows, places = list_positions(self.by_user.starts[users], self.by_user.counts[users])
+        items = self.by_user.items.index_select(0, places)
+        return UserBatch(users, rows, items, self._draw_negatives(users, epoch, step))
+
+    def _draw_negatives(self, users: Tensor, epoch: int, step: int) -> Tensor:
+        if self.unseen is None:
+            return users.new_empty((len(users), 0))
+        return self.unseen.draw(users, self.negatives, self._make_generator(epoch, 0, step))
 
 
 class Whole:

@@ -8,6 +8,7 @@ from torch.nn.functional import embedding_bag
 
 from src.data.interactions import Interactions
 from src.data.slices import list_positions
+from src.models.recency import order_by_time
 from src.models.stored import Stored
 
 
@@ -26,9 +27,12 @@ class History(Stored):
     def observe(self, train: Interactions) -> None:
         """Store the items of each user's interactions, in the order of `train`."""
         users = torch.from_numpy(train.users).long()
-        counts = torch.bincount(users, minlength=train.n_users)
-        items = torch.from_numpy(train.items).long()[users.argsort(stable=True)]
-        self.store(starts=torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items=items)
+        self._keep(users, torch.from_numpy(train.items).long(), train.n_users)
+
+    def _keep(self, users: Tensor, items: Tensor, n_users: int) -> None:
+        counts = torch.bincount(users, minlength=n_users)
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        self.store(starts=starts, items=items[users.argsort(stable=True)])
 
     def counts(self, users: Tensor) -> Tensor:
         """Count the items of each user: ids [P] -> int64 [P]."""
@@ -49,3 +53,12 @@ class History(Stored):
         return embedding_bag(
             self.items.index_select(0, places), table, counts.cumsum(0) - counts, mode="sum"
         )
+
+
+class OrderedHistory(History):
+    """The items of each user whose times are known, in the order of time."""
+
+    def observe(self, train: Interactions) -> None:
+        """Store each user's items, earliest first. Raises UserError where nobody has times."""
+        users, items = order_by_time(train)
+        self._keep(torch.from_numpy(users), torch.from_numpy(items), train.n_users)

@@ -55,6 +55,39 @@ class SparseRows(Stored):
         )
 
 
+class DenseItemToItem(Fitted):
+    """A model that adds up a row of item weights for each item of the user's history.
+
+    A subclass implements `compute_item_weights`.
+    """
+
+    history: History
+    item_weights: Tensor
+    """float [n_items, n_items]: item j in the history adds row j to the scores."""
+
+    def __init__(self, n_users: int, n_items: int) -> None:
+        super().__init__(n_users, n_items)
+        self.history = History(n_users)
+        self.store(item_weights=torch.zeros(0))
+
+    def compute_item_weights(self, interactions: csr_matrix) -> Tensor:
+        """Compute float32 [n_items, n_items] from interactions [n_users, n_items]."""
+        raise NotImplementedError
+
+    def fit(self, train: Interactions) -> None:
+        self.history.observe(train)
+        self.store(item_weights=self.compute_item_weights(interaction_matrix(train)))
+
+    def score_all(self, users: Tensor) -> Tensor:
+        return self.history.sum_rows(users, self.item_weights)
+
+    def fold_in(self, items: Tensor) -> Tensor:
+        return self.item_weights[items].sum(0)
+
+    def similar_to(self, item: int) -> Tensor:
+        return self.item_weights[item]
+
+
 class ItemToItem(Fitted):
     """A model that scores item i for user u by the sum of weights[i, j] over u's items j.
 

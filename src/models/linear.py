@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from src.data.interactions import Interactions
-from src.data.sparse import interaction_matrix, multiply_in_blocks
+from src.data.sparse import multiply_in_blocks
 from src.errors import UserError
-from src.models.fitted import Fitted
-from src.models.history import History
-from src.models.item_to_item import ItemToItem
+from src.models.item_to_item import DenseItemToItem, ItemToItem
+from src.models.recommender import Dropout, Power
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -23,41 +23,59 @@ if TYPE_CHECKING:
 RELAXATION = 1.7
 
 
-class EASE(Fitted):
+class EASE(DenseItemToItem):
     """Embarrassingly shallow autoencoder (Steck 2019): ridge regression in closed form.
 
     Minimizes |X - XB|^2 + regularization |B|^2 with a zero diagonal; a score is an entry of XB.
+    The options vary that:
+
+    - `dropout` p adds p / (1 - p) diag(X^T X) to the regularization, which is what training with
+      dropout of the inputs comes to (EDLAE: Steck 2020, equation 8).
+    - `diagonal` lets the diagonal of B be as large as that (RLAE, with dropout RDLAE: Moon et al.
+      2023, equation 8): 0 forbids it, 1 leaves it to the regularization.
+    - `user_power` c weights user u's squared errors by (n_u / mean)^-c, n_u the items of u.
+    - `gram_power` a scales rows and columns of X^T X by (n_i / mean)^-a, n_i the users of item i.
+    - `score_power` b multiplies scores by (n_i / mean)^-b.
     """
 
-    item_weights: Tensor
-    """float [n_items, n_items], B of the paper: item j in the history adds row j to the scores."""
-
     def __init__(
-        self, n_users: int, n_items: int, regularization: Annotated[float, Gt(0)] = 1320.0
+        self,
+        n_users: int,
+        n_items: int,
+        regularization: Annotated[float, Gt(0)] = 1320.0,
+        dropout: Dropout = 0.0,
+        diagonal: Annotated[float, Ge(0), Le(1)] = 0.0,
+        user_power: Power = 0.0,
+        gram_power: Power = 0.0,
+        score_power: Power = 0.0,
     ) -> None:
         super().__init__(n_users, n_items)
-        self.regularization = regularization
-        self.history = History(n_users)
-        self.store(item_weights=torch.zeros(0))
+        self.regularization, self.dropout, self.diagonal = regularization, dropout, diagonal
+        self.user_power, self.gram_power = user_power, gram_power
+        self.score_power = score_power
 
-    def fit(self, train: Interactions) -> None:
+    def compute_item_weights(self, interactions: csr_matrix) -> Tensor:
         require_matrices("ease", 3, self.n_items)
-        self.history.observe(train)
-        gram = compute_gram_matrix(interaction_matrix(train))
-        gram.diagonal().add_(self.regularization)
-        inverse = invert(gram, self.regularization)
-        # equation 8
-        weights = inverse.div_(-inverse.diagonal())
-        self.store(item_weights=weights.fill_diagonal_(0))
+        popularity = relate_to_mean(np.bincount(interactions.indices, minlength=self.n_items))
+        scale = popularity.pow(-self.gram_power)
+        gram = compute_gram_matrix(weight_users(interactions, self.user_power))
+        gram.mul_(scale).mul_(scale[:, None])
+        ridge = self.regularization + self.dropout / (1 - self.dropout) * gram.diagonal()
+        gram.diagonal().add_(ridge)
+        weights = self._constrain_diagonal(invert(gram, self.regularization), ridge)
+        return weights.mul_(popularity.pow(-self.score_power))
 
-    def score_all(self, users: Tensor) -> Tensor:
-        return self.history.sum_rows(users, self.item_weights)
+    def _constrain_diagonal(self, inverse: Tensor, ridge: Tensor) -> Tensor:
+        """Return B = I - P D, P the `inverse` and D the diagonal matrix that the constraint asks.
 
-    def fold_in(self, items: Tensor) -> Tensor:
-        return self.item_weights[items].sum(0)
-
-    def similar_to(self, item: int) -> Tensor:
-        return self.item_weights[item]
+        Without a constraint D is the `ridge` [n_items]; it is larger where that would leave more
+        than `diagonal` on the diagonal. The inverse is overwritten.
+        """
+        least = inverse.diagonal() / (1 - self.diagonal)
+        weights = inverse.div_(-torch.minimum(least, 1 / ridge))
+        # rounding may leave something where nothing should be
+        weights.diagonal().add_(1).clamp_(0, self.diagonal)
+        return weights
 
 
 class SLIM(ItemToItem):
@@ -103,6 +121,21 @@ class SLIM(ItemToItem):
             dual -= sparse
         # rows of what an item is regressed on
         return csr_matrix(sparse.t().numpy())
+
+
+def relate_to_mean(counts: NDArray[Any]) -> Tensor:
+    """Divide counts by their mean, each taken for one at least: float32 of the same shape."""
+    raised = torch.from_numpy(counts).clamp(min=1).float()
+    return raised / raised.mean()
+
+
+def weight_users(interactions: csr_matrix, power: float) -> csr_matrix:
+    """Multiply users' rows by the root of (n / mean)^-power, n the number of their items."""
+    lengths = np.diff(interactions.indptr)
+    roots = relate_to_mean(lengths).pow(-power / 2).numpy()
+    weighted = interactions.copy()
+    weighted.data *= np.repeat(roots, lengths)
+    return weighted
 
 
 def require_matrices(name: str, n: int, n_items: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from src.data.interactions import Interactions
@@ -24,9 +25,16 @@ class MF(Embedded):
 
     On ratings the global bias starts at their mean. One table holds the users' rows and then the
     items', each its factors and then its bias.
+
+    With a `popularity_discount`, that times log n_i is taken from the scores of a trained model,
+    n_i the interactions of item i, or 1, as logit adjustment does for frequent classes (Menon et
+    al. 2021, equation 9). Training goes without it.
     """
 
     explicit = True
+
+    log_popularity: Tensor
+    """float [n_items]: log n_i; there only with a `popularity_discount`."""
 
     def __init__(
         self,
@@ -36,6 +44,7 @@ class MF(Embedded):
         biases: bool = True,
         init_std: InitStd = 0.1,
         sparse: bool = False,
+        popularity_discount: Annotated[float, Ge(0)] = 0.0,
     ) -> None:
         """`sparse`: embedding gradients as sparse tensors, for optimizers that take them."""
         super().__init__(n_users, n_items)
@@ -47,11 +56,17 @@ class MF(Embedded):
             with torch.no_grad():
                 self.table.weight[:, -1] = 0
             self.bias = nn.Parameter(torch.zeros(()))
+        self.popularity_discount = popularity_discount
+        if popularity_discount:
+            self.store(log_popularity=torch.zeros(n_items))
 
     @torch.no_grad()
     def observe(self, train: Interactions) -> None:
         if self.biases and train.ratings is not None:
             self.bias.fill_(float(train.ratings.mean()))
+        if self.popularity_discount:
+            counts = np.bincount(train.items, minlength=self.n_items)
+            self.store(log_popularity=torch.from_numpy(counts).clamp(min=1).float().log())
 
     def item_vectors(self) -> Tensor:
         return self.table.weight[self.n_users :, : self.factors]
@@ -59,12 +74,16 @@ class MF(Embedded):
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         user, item = self.user_rows(users), self.item_rows(items)
         scores = (self._user_factors(users, user) * item[..., : self.factors]).sum(-1)
-        return scores + user[..., -1] + item[..., -1] + self.bias if self.biases else scores
+        if self.biases:
+            scores = scores + user[..., -1] + item[..., -1] + self.bias
+        return scores - self._discount()[items] if self._discounts else scores
 
     def score_all(self, users: Tensor) -> Tensor:
         user, item = self.user_rows(users), self.table.weight[self.n_users :]
         scores = self._user_factors(users, user) @ item[:, : self.factors].t()
-        return scores + user[:, -1:] + item[:, -1] + self.bias if self.biases else scores
+        if self.biases:
+            scores = scores + user[:, -1:] + item[:, -1] + self.bias
+        return scores - self._discount() if self._discounts else scores
 
     def fold_in(self, items: Tensor) -> Tensor:
         """Score by the mean of the items' factors.
@@ -74,11 +93,22 @@ class MF(Embedded):
         """
         rows = self.table.weight[self.n_users :]
         scores = rows[:, : self.factors] @ rows[items, : self.factors].mean(0)
-        return scores + rows[:, -1] + self.bias if self.biases else scores
+        if self.biases:
+            scores = scores + rows[:, -1] + self.bias
+        return scores - self._discount() if self._discounts else scores
+
+    @property
+    def _discounts(self) -> bool:
+        """Whether scores are to be discounted now: after training, if at all."""
+        return self.popularity_discount > 0 and not self.training
+
+    def _discount(self) -> Tensor:
+        """Return what is taken from each item's scores [n_items]."""
+        return self.log_popularity * self.popularity_discount
 
     def score_candidates(self, users: Tensor, items: Tensor) -> Tensor:
         network = self.network()
-        if network is not None and can_score(self, users):
+        if network is not None and can_score(self, users) and not self._discounts:
             return score_candidates(network, users, items)
         return super().score_candidates(users, items)
 

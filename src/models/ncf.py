@@ -233,6 +233,8 @@ def as_gmf(model: MF) -> GMF:
     """
     if model.biases:
         raise UserError("only a mf with model.biases=false is a GMF, from which NeuMF can start")
+    if model.popularity_discount:
+        raise UserError("a mf with model.popularity_discount is no GMF, from which NeuMF can start")
     gmf = GMF(model.n_users, model.n_items, model.factors)
     with torch.no_grad():
         gmf.table.weight.copy_(model.table.weight)

@@ -27,6 +27,7 @@ Factors = Annotated[int, Ge(1)]
 NumLayers = Annotated[int, Ge(0), Le(100)]
 Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
+Power = Annotated[float, Ge(0), Le(2)]
 
 Knowledge = Literal["pairs", "times", "order"]
 KNOWLEDGE: tuple[Knowledge, ...] = ("pairs", "times", "order")
@@ -79,6 +80,12 @@ class Recommender(Stored):
     explicit = False
     """Whether `differentiate` is there, which trains small batches faster than autograd."""
 
+    by_user = False
+    """Whether it learns from all items of a user together, which takes a loss on whole users."""
+
+    sequential = False
+    """Whether it learns from whole users in the order of time: `score_places`."""
+
     arguments: Mapping[str, Any]
     """What it was made with, but for n_users and n_items; a checkpoint makes it again from this."""
 
@@ -113,6 +120,25 @@ class Recommender(Stored):
 
         Called once, before training. `train.ratings` are there only when they are to be predicted.
         """
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take note that training begins this epoch, counted from 0."""
+
+    def score_rows(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a loss on whole users is of: users [P] -> logits [P, n_items].
+
+        Beside it a scalar, which is minimized together with the sum of the losses of all items that
+        these users have.
+        """
+        return self.score_all(users), torch.zeros((), device=users.device)
+
+    def score_places(self, users: Tensor, negatives: Tensor) -> Tensor:
+        """Return logits of each interaction of users, from what came before it, and of negatives.
+
+        users [P], their negatives [P, k] -> [n, 1+k], the positive in column 0: what a loss on
+        grouped logits is of.
+        """
+        raise NotImplementedError
 
     def start_from(self, parts: Mapping[str, Recommender]) -> None:
         """Start from trained models, by the names that `model.pretrained` gives them.
@@ -165,8 +191,8 @@ class Recommender(Stored):
     def fold_in(self, items: Tensor) -> Tensor:
         """Return logits of every item for somebody known by his items alone: [n] -> [n_items].
 
-        `items`: distinct ids, one or more. Raises UserError where a user must have been in
-        training.
+        `items`: distinct ids, one or more; earliest first for models that know the order. Raises
+        UserError where a user must have been in training.
         """
         raise UserError(
             f"{type(self).__name__} scores users whom it was trained with, and nobody else: take a "

@@ -20,6 +20,7 @@ from src.run.lookup import find_checkpoint
 from src.run.loss import build_loss, learns_ratings
 from src.run.options import Options, read_options
 from src.training.checkpoints import make_model, split_model_options
+from src.training.losses import check_by_user, is_user_loss
 from src.training.sparse_gradients import check_sparse
 
 # Models are tried out at a size that any has room for
@@ -99,7 +100,14 @@ def _try_training(options: Options, model: Recommender) -> None:
     for chosen in (options.loss, options.optimizer):
         if not chosen:
             raise UserError(f"{chosen.group}=none: {options.model.name} is trained by gradients")
-    build_loss(options.loss, model.n_items)
+    loss = build_loss(options.loss, model.n_items)
+    check_by_user(model, loss)
+    by_user = is_user_loss(loss) or model.sequential
+    if by_user and options.trainer.devices * options.trainer.nodes > 1:
+        what = options.model.name if model.sequential else f"{options.loss.group}=full-softmax"
+        raise UserError(
+            f"{what} is trained by one process: leave out trainer=ddp, or say trainer.devices=1"
+        )
     make_optimizer, scheduler = options.optimizer.bind(), options.scheduler
     make_scheduler = scheduler.bind() if scheduler else None
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from src.config.build import Component
 from src.errors import UserError
 from src.run.options import Options
-from src.training.losses import is_rating_loss
+from src.training.losses import is_rating_loss, is_user_loss
 
 
 def learns_ratings(options: Options) -> bool:
@@ -28,7 +28,14 @@ def build_loss(chosen: Component, n_items: int) -> Any:
     given = {"n_items": n_items} if "n_items" in inspect.signature(target).parameters else {}
     loss: Any = chosen.build(**given) if inspect.isclass(target) else partial(bound, **given)
     try:
-        inspect.signature(loss).bind(*["logits", "ratings"][: 1 + is_rating_loss(target)])
+        inspect.signature(loss).bind(*_list_arguments(target))
     except (TypeError, ValueError) as error:
         raise UserError(f"{chosen.group}._target_={chosen.target}: no loss of logits") from error
     return loss
+
+
+def _list_arguments(loss: Any) -> tuple[str, ...]:
+    """Return what a loss is called with."""
+    if is_user_loss(loss):
+        return "logits", "rows", "items"
+    return ("logits", "ratings") if is_rating_loss(loss) else ("logits",)

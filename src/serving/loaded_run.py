@@ -95,9 +95,10 @@ class LoadedRun:
     ) -> pd.DataFrame:
         """Return the k best items for somebody known by these items alone: rank, item, score, ...
 
+        `history`: earliest first, for models that know the order.
         Raises UserError where the model knows users by their ids, or an item isn't in the data.
         """
-        numbers = torch.from_numpy(np.unique(self._find_items(_as_list(history))))
+        numbers = torch.tensor(list(dict.fromkeys(self._find_items(_as_list(history)).tolist())))
         with torch.no_grad():
             scores = self.model.fold_in(numbers)[None].to(torch.float32, copy=True)
         if not seen:

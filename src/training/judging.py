@@ -31,6 +31,8 @@ class Judge(pl.LightningModule):
     """Whether it learns to predict ratings."""
     whole = False
     """Whether it learns from the training part in one piece, instead of batches."""
+    by_user = False
+    """Whether it learns from batches of users with all their items."""
     what_to_try = "try more regularization"
     """Where numbers get out of hand."""
 
@@ -72,7 +74,12 @@ class Judge(pl.LightningModule):
 
         Lightning's `setup` does so too. Raises UserError when they don't go together.
         """
-        data.feed(rated=self.rated, whole=self.whole)
+        data.feed(
+            rated=self.rated,
+            whole=self.whole,
+            by_user=self.by_user,
+            sequential=self.model.sequential,
+        )
         ratings = data.train.ratings
         self._check_fit(data)
         if ratings is not None:

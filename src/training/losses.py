@@ -1,4 +1,4 @@
-"""Losses on grouped logits [P, 1+k], the positive in column 0, and losses on ratings.
+"""Losses on grouped logits [P, 1+k], the positive in column 0; on ratings; on whole users.
 
 Each grouped loss gives its gradient too, in closed form: on small batches autograd takes longer to
 find it than the whole model takes to be applied.
@@ -14,6 +14,9 @@ from annotated_types import Ge, Gt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
+
+from src.errors import UserError
+from src.models.recommender import Recommender
 
 
 class BCE:
@@ -162,14 +165,62 @@ class MSE(RatingLoss):
         return (predicted - ratings).square().mean()
 
 
+class UserLoss:
+    """A loss on every item's logits of users [P, n_items], who have `items` [n]: trains by user.
+
+    `rows` [n] says whose each of the items is, as a row of the logits.
+    """
+
+    def __call__(self, logits: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+        """Return a scalar."""
+        raise NotImplementedError
+
+
+class FullSoftmax(UserLoss):
+    """Softmax cross-entropy of each positive among all items; mean over positives.
+
+    All of a user's positives share one row of logits. Summed over a user it is the multinomial
+    likelihood of Liang et al. 2018 (equation 2).
+    """
+
+    def __call__(self, logits: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+        counts = torch.bincount(rows, minlength=len(logits)).to(logits.dtype)
+        positives = logits.flatten().index_select(0, rows * logits.shape[1] + items)
+        return (logits.logsumexp(1) @ counts - positives.sum()) / len(items)
+
+
 def is_rating_loss(loss: object) -> bool:
     """Tell whether a loss, its class, or a plain function is one on ratings.
 
     A function is one if its second argument is called `ratings`.
     """
-    if isinstance(loss, RatingLoss) or (isinstance(loss, type) and issubclass(loss, RatingLoss)):
+    return _is_kind(loss, RatingLoss, "ratings")
+
+
+def is_user_loss(loss: object) -> bool:
+    """Tell whether a loss, its class, or a plain function is one on whole users.
+
+    A function is one if it has an argument called `rows`.
+    """
+    return _is_kind(loss, UserLoss, "rows")
+
+
+def check_by_user(model: Recommender, loss: object) -> None:
+    """Refuse with UserError to train a model by a loss on other batches than it learns from."""
+    if model.sequential and (is_user_loss(loss) or is_rating_loss(loss)):
+        raise UserError(
+            f"{type(model).__name__} learns from a positive and negatives at a time: take "
+            "loss=softmax or loss=bce"
+        )
+    if model.by_user and not is_user_loss(loss):
+        raise UserError(
+            f"{type(model).__name__} learns from all items of a user together: take "
+            "loss=full-softmax"
+        )
+
+
+def _is_kind(loss: object, kind: type, argument: str) -> bool:
+    if isinstance(loss, kind) or (isinstance(loss, type) and issubclass(loss, kind)):
         return True
     function = getattr(loss, "func", loss)
-    return inspect.isfunction(function) and "ratings" in list(
-        inspect.signature(function).parameters
-    )
+    return inspect.isfunction(function) and argument in inspect.signature(function).parameters

@@ -14,7 +14,14 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from src.config.build import check
-from src.data.stream import AnyBatches, Batch, RatingBatch, count_examples, derive_seed
+from src.data.stream import (
+    AnyBatches,
+    OneBatch,
+    RatingBatch,
+    UserBatch,
+    count_examples,
+    derive_seed,
+)
 from src.errors import DivergedError, UserError
 from src.evaluation.catalogue import lower_is_better
 from src.models import Recommender
@@ -22,7 +29,13 @@ from src.models.fitted import Fitted
 from src.models.recommender import Loss
 from src.training.adam import Adam
 from src.training.judging import Judge
-from src.training.losses import RatingLoss, is_rating_loss
+from src.training.losses import (
+    RatingLoss,
+    UserLoss,
+    check_by_user,
+    is_rating_loss,
+    is_user_loss,
+)
 from src.training.sparse_gradients import check_sparse
 from src.training.steps import Steps, choose_steps
 
@@ -37,7 +50,7 @@ class RecommenderModule(Judge):
     def __init__(
         self,
         model: Recommender,
-        loss: Loss | RatingLoss,
+        loss: Loss | RatingLoss | UserLoss,
         optimizer: Factory | type[Adam] = Adam,
         scheduler: Factory | None = None,
         *,
@@ -57,8 +70,9 @@ class RecommenderModule(Judge):
             raise UserError(f"loss is the class {loss.__name__}: make one, {loss.__name__}()")
         if isinstance(model, Fitted):
             raise UserError(f"{type(model).__name__} has no gradients: give it to FittedModule")
+        check_by_user(model, loss)
         super().__init__(model, **judging)
-        self.rated = is_rating_loss(loss)
+        self.rated, self.by_user = is_rating_loss(loss), is_user_loss(loss)
         self.loss = loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.l2, self.seed, self.gradient_clip = l2, seed, gradient_clip
@@ -83,6 +97,7 @@ class RecommenderModule(Judge):
         # Dropout draws from torch's own generator, which checkpoints don't hold: tying it to the
         # epoch makes a resumed run the same as one that was never cut off.
         torch.manual_seed(derive_seed(self.seed, self.current_epoch, self.global_rank))
+        self.model.begin_epoch(self.current_epoch)
         self.loss_sum = torch.zeros((), device=self.device)
         self.n_examples = 0
 
@@ -113,21 +128,30 @@ class RecommenderModule(Judge):
         return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def losses_of(
-        self, batch: Batch | RatingBatch, loss: Any = None, l2: float | None = None
+        self, batch: OneBatch, loss: Any = None, l2: float | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch, and what the optimizer minimizes: with L2.
 
         `loss` and `l2` take the place of the module's own, where several processes share a batch.
         """
         loss, l2 = self.loss if loss is None else loss, self.l2 if l2 is None else l2
-        scores = self.model(batch.users, batch.items)
-        rated = (batch.ratings,) if isinstance(batch, RatingBatch) else ()
-        value = loss(scores, *rated)
+        users, items = batch.users, batch.items
+        if isinstance(batch, UserBatch) and self.model.sequential:
+            value = minimized = loss(self.model.score_places(users, batch.negatives))
+            users = users.index_select(0, batch.rows)
+        elif isinstance(batch, UserBatch):
+            scores, more = self.model.score_rows(users)
+            value = loss(scores, batch.rows, items)
+            minimized = value + more / len(items)
+            users = users.index_select(0, batch.rows)
+        else:
+            rated = (batch.ratings,) if isinstance(batch, RatingBatch) else ()
+            value = minimized = loss(self.model(users, items), *rated)
         if not l2:
-            return value, value
-        # of one item to each user, where the batch is of ratings
-        items = batch.items.view(len(batch.users), -1)
-        return value, value + l2 * self.model.squared_norms(batch.users, items)
+            return value, minimized
+        # of one item to each user, where the batch is of ratings or of whole users
+        items = items.view(len(users), -1)
+        return value, minimized + l2 * self.model.squared_norms(users, items)
 
     def running_loss(self) -> float:
         """Return the mean loss an example so far in this epoch, without the L2 term."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from src.data.stream import Batch, RatingBatch
+from src.data.stream import OneBatch, UserBatch
 from src.models.embedding_table import EmbeddingTable, RowKeeper
 from src.training.exchange import Exchange
 from src.training.steps import TorchSteps
 
 if TYPE_CHECKING:
     from src.models.recommender import Loss
-    from src.training.losses import RatingLoss
+    from src.training.losses import RatingLoss, UserLoss
     from src.training.module import RecommenderModule
 
 
@@ -43,8 +43,9 @@ class SharedSteps(TorchSteps):
             if isinstance(part, EmbeddingTable) and not part.sparse
         ]
 
-    def differentiate(self, batch: Batch | RatingBatch) -> Tensor:
+    def differentiate(self, batch: OneBatch) -> Tensor:
         """Return the loss of the whole batch, and set or keep the gradients of it."""
+        assert not isinstance(batch, UserBatch), "refused by choose_steps"
         n = len(batch.users)
         mine = self.exchange.share.of(n)
         self.loss.begin(n)
@@ -89,7 +90,7 @@ class SharedLoss:
     It sees the scores of all processes, so that it may be anything but a mean as well.
     """
 
-    def __init__(self, loss: Loss | RatingLoss, exchange: Exchange) -> None:
+    def __init__(self, loss: Loss | RatingLoss | UserLoss, exchange: Exchange) -> None:
         self.loss, self.exchange = cast("Any", loss), exchange
         self._n = 0
         self._whole: Tensor | None = None

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from src.data.share import Share
-from src.data.stream import AnyBatches, Batch, RatingBatch, Stream, TrainingStream
+from src.data.stream import AnyBatches, Batch, OneBatch, Stream, TrainingStream
+from src.errors import UserError
 from src.kernels.available import is_available
 from src.models.embedding_table import EmbeddingTable
 from src.training.adam import Adam
@@ -44,6 +45,8 @@ def choose_steps(module: RecommenderModule, optimizer: torch.optim.Optimizer) ->
         explicit = full and written and module.model.explicit
         if trainer.world_size == 1:
             return TorchSteps(module, optimizer, explicit=explicit)
+        if module.by_user or module.model.sequential:
+            raise UserError("whole users are trained on by one process: trainer.devices=1")
         from src.training.exchange import Exchange
         from src.training.shared_steps import SharedSteps
 
@@ -124,11 +127,11 @@ class TorchSteps:
             optimizer.step()
         return loss_sum
 
-    def differentiate(self, batch: Batch | RatingBatch) -> Tensor:
+    def differentiate(self, batch: OneBatch) -> Tensor:
         """Return the loss of the batch, without L2; set the gradients of what is minimized."""
         return self.find_gradients(batch, self.module.loss, self.module.l2)
 
-    def find_gradients(self, batch: Batch | RatingBatch, loss: Any, l2: float) -> Tensor:
+    def find_gradients(self, batch: OneBatch, loss: Any, l2: float) -> Tensor:
         """Return the batch's loss, and set the gradients of it plus `l2` times squared norms."""
         module = self.module
         if self.explicit:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from src.data.data_options import DataOptions
 from src.data.datamodule import InteractionDataModule
-from src.data.interactions import Interactions
+from src.data.interactions import UNKNOWN_TIME, Interactions
 from src.data.sources.movielens import MovieLens
 from src.data.sources.released import ReleasedNCF
 from src.data.sources.source import ReleasedSplit, Source
-from src.data.stream import TrainingStream
+from src.data.stream import TrainingStream, UserStream
 from src.data.targets import CandidateTargets, CatalogueTargets
 from src.errors import UserError
 from src.evaluation.metrics import metrics_at, ranks
@@ -127,6 +127,19 @@ def test_a_user_with_all_but_one_item_always_gets_that_one(tmp_path: Path) -> No
     split = ReleasedSplit(train, interactions([[2], [0]], 4), np.array([[1], [1]], np.int32))
     data = datamodule(FakeSource(split), tmp_path, validation=False, candidates="released")
     assert {item for user, item in drawn_negatives(data) if user == 0} == {2}
+
+
+def test_sequences_are_of_users_with_times(tmp_path: Path) -> None:
+    times = [[0, 1, 2, 3], [UNKNOWN_TIME] * 3, [0, 1, 2], [2, 1, 0]]
+    data = datamodule(
+        FakeSource(interactions(SEEN, 8, times)), tmp_path, candidates=2, negatives=3, batch_size=9
+    )
+    data.feed(rated=False, whole=False, sequential=True)
+    stream = data.train_dataloader()
+    assert isinstance(stream, UserStream)
+    batch = stream.batch(0, 0)
+    assert sorted(batch.users.tolist()) == [0, 2, 3]
+    assert batch.negatives.shape == (3, 3)
 
 
 def test_batches_are_not_moved(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from src.data.interactions import Interactions
 from src.data.share import Share
-from src.data.stream import Batch, TrainingStream, derive_seed
+from src.data.stream import Batch, TrainingStream, UserStream, derive_seed
 from src.data.unseen import UnseenLists
 
 SEEN = {0: [0, 1, 2, 3, 4, 5, 6], 1: [0, 2], 2: [5]}
@@ -18,15 +18,19 @@ POSITIVES = sorted((user, item) for user, items in SEEN.items() for item in item
 BLOCK_SIZES = [1, 3, 6, 7, 1 << 16]
 
 
-def make_stream(*, negatives: int = 2, batch_size: int = 9, seed: int = 0) -> TrainingStream:
-    """Make a stream of ten positives; by default a batch has three, each with two negatives."""
+def make_interactions() -> Interactions:
     users = np.array([user for user, _ in POSITIVES], np.int32)
     items = np.array([item for _, item in POSITIVES], np.int32)
-    unseen = UnseenLists(Interactions(users, items, np.arange(len(SEEN)), np.arange(N_ITEMS)))
+    return Interactions(users, items, np.arange(len(SEEN)), np.arange(N_ITEMS))
+
+
+def make_stream(*, negatives: int = 2, batch_size: int = 9, seed: int = 0) -> TrainingStream:
+    """Make a stream of ten positives; by default a batch has three, each with two negatives."""
+    data = make_interactions()
     return TrainingStream(
-        torch.from_numpy(users),
-        torch.from_numpy(items),
-        unseen,
+        torch.from_numpy(data.users),
+        torch.from_numpy(data.items),
+        UnseenLists(data),
         negatives,
         batch_size,
         seed,
@@ -191,3 +195,50 @@ def test_examples_stay_what_they_were() -> None:
     assert first.items.tolist() == [[3, 7, 7], [2, 1, 5], [5, 1, 1]]
     assert last.users.tolist() == [1]
     assert last.items.tolist() == [[2, 7, 6]]
+
+
+def make_user_stream(unseen: UnseenLists | None = None, negatives: int = 0) -> UserStream:
+    """Make a stream of three users, two a step; a fourth has nothing."""
+    users = torch.tensor([user for user, _ in POSITIVES], dtype=torch.int32)
+    items = torch.tensor([item for _, item in POSITIVES], dtype=torch.int32)
+    # interactions in any order
+    return UserStream(users.flip(0), items.flip(0), 4, N_ITEMS, 2, 0, unseen, negatives)
+
+
+def test_every_user_with_items_comes_once_an_epoch_with_all_of_them() -> None:
+    stream = make_user_stream()
+    assert stream.n_steps == 2
+    orders = []
+    for epoch in range(4):
+        batches = [stream.batch(epoch, step) for step in range(2)]
+        assert [len(batch.users) for batch in batches] == [2, 1]
+        orders.append(torch.cat([batch.users for batch in batches]).tolist())
+        found: dict[int, list[int]] = {}
+        for batch in batches:
+            for row, item in zip(batch.rows.tolist(), batch.items.tolist(), strict=True):
+                found.setdefault(int(batch.users[row]), []).append(item)
+        assert {user: sorted(items) for user, items in found.items()} == SEEN
+    assert len({tuple(order) for order in orders}) > 1
+
+
+def test_batches_of_users_are_the_same_whenever_they_are_asked_for() -> None:
+    calls = [(epoch, step) for epoch in range(3) for step in range(2)]
+    expected = {call: make_user_stream().batch(*call) for call in calls}
+    stream = make_user_stream()
+    for call in random.Random(0).sample(calls * 3, len(calls) * 3):
+        for one, other in zip(stream.batch(*call), expected[call], strict=True):
+            assert torch.equal(one, other)
+
+
+def test_users_have_negatives_of_their_own_if_any() -> None:
+    plain = make_user_stream()
+    assert plain.batch(0, 0).negatives.shape == (2, 0)
+    unseen = UnseenLists(make_interactions())
+    drawing = make_user_stream(unseen, negatives=50)
+    for step in range(2):
+        batch = drawing.batch(3, step)
+        assert torch.equal(batch.users, plain.batch(3, step).users)
+        for user, drawn in zip(batch.users.tolist(), batch.negatives.tolist(), strict=True):
+            assert set(drawn) == set(range(N_ITEMS)) - set(SEEN[user])
+    assert torch.equal(drawing.batch(3, 1).negatives, batch.negatives)
+    assert not torch.equal(drawing.batch(4, 1).negatives, batch.negatives)

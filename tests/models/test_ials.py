@@ -17,41 +17,47 @@ class TestIALS(RecommenderContract):
         return IALS(n_users, n_items, factors=3, regularization=0.01, unobserved_weight=0.1)
 
 
+class TestIALSByActivity(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> IALS:
+        return IALS(n_users, n_items, 3, 0.01, unobserved_weight=0.1, activity_power=0.6)
+
+
 rng = np.random.default_rng(0)
 CHOSEN = rng.random((20, 9)) < rng.random((20, 1))  # users with few items and with many
 TRAIN = interactions([np.flatnonzero(row).tolist() for row in CHOSEN], 9)
 OPTIONS = {"factors": 4, "regularization": 0.02, "unobserved_weight": 0.3}
 
 
-def objective(users: Tensor, items: Tensor, nu: float) -> Tensor:
+def objective(users: Tensor, items: Tensor, nu: float, activity_power: float = 0.0) -> Tensor:
     """Compute the objective as the paper writes it: with every pair at once."""
     scores, chosen = users @ items.t(), torch.from_numpy(CHOSEN).double()
-    of_user = (chosen.sum(1) + 0.3 * 9) ** nu
-    of_item = (chosen.sum(0) + 0.3 * 20) ** nu
+    unobserved = 0.3 * (chosen.sum(1).clamp(min=1) / chosen.sum(1).mean()) ** activity_power
+    of_user = (chosen.sum(1) + unobserved * 9) ** nu
+    of_item = (chosen.sum(0) + unobserved.sum()) ** nu
     return (
         (chosen * (scores - 1).square()).sum()
-        + 0.3 * scores.square().sum()
+        + (unobserved[:, None] * scores.square()).sum()
         + 0.02 * (of_user[:, None] * users.square()).sum()
         + 0.02 * (of_item[:, None] * items.square()).sum()
     )
 
 
-@pytest.mark.parametrize("nu", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize(("nu", "power"), [(1.0, 0.0), (0.5, 0.0), (0.0, 0.0), (0.5, 0.6)])
 @pytest.mark.parametrize("floats", [1 << 20, 100])  # in one batch, and in many
 def test_a_sweep_ends_where_items_cannot_be_better(
-    nu: float, floats: int, monkeypatch: pytest.MonkeyPatch
+    nu: float, power: float, floats: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("src.models.ials.FLOATS_PER_BATCH", floats)
     torch.manual_seed(0)
-    model = IALS(20, 9, **OPTIONS, nu=nu)
+    model = IALS(20, 9, **OPTIONS, nu=nu, activity_power=power)
     first = model.item_factors.double()
     model.fit(TRAIN)
     users = model.user_factors.double().requires_grad_()
     items = model.item_factors.double().requires_grad_()
-    (of_items,) = torch.autograd.grad(objective(users, items, nu), items)
+    (of_items,) = torch.autograd.grad(objective(users, items, nu, power), items)
     assert of_items.abs().max() < 1e-4
     # and the users were the best for the items before
-    (of_users,) = torch.autograd.grad(objective(users, first, nu), users)
+    (of_users,) = torch.autograd.grad(objective(users, first, nu, power), users)
     assert of_users.abs().max() < 1e-4
 
 

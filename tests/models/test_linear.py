@@ -33,6 +33,20 @@ class TestEASE(RecommenderContract):
         return EASE(n_users, n_items, regularization=1.0)
 
 
+class TestEASEWithEveryOption(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> EASE:
+        return EASE(
+            n_users,
+            n_items,
+            regularization=1.0,
+            dropout=0.2,
+            diagonal=0.1,
+            user_power=0.5,
+            gram_power=0.1,
+            score_power=0.2,
+        )
+
+
 class TestSLIM(RecommenderContract):
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> SLIM:
         return SLIM(n_users, n_items, l1=0.01, regularization=1.0, penalty=1.0, iterations=20)
@@ -53,6 +67,58 @@ def test_ease_is_a_ridge_regression_on_all_other_items() -> None:
         found = model.item_weights[:, item].numpy()
         assert found[item] == 0
         np.testing.assert_allclose(np.delete(found, item), expected, atol=1e-5)
+
+
+def solve_ridge(x: np.ndarray, item: int, ridge: np.ndarray) -> np.ndarray:
+    """Regress item on all others, by a ridge [n_items]: its weights [n_items], 0 of its own."""
+    others = np.delete(np.arange(x.shape[1]), item)
+    normal = x[:, others].T @ x[:, others] + np.diag(ridge[others])
+    weights = np.zeros(x.shape[1])
+    weights[others] = np.linalg.solve(normal, x[:, others].T @ x[:, item])
+    return weights
+
+
+def test_ease_with_dropout_regularizes_popular_items_more() -> None:
+    model = EASE(40, 12, regularization=2.5, dropout=0.2)
+    model.fit(TRAIN)
+    x = CHOSEN.astype(float)
+    ridge = 2.5 + 0.25 * x.sum(0)  # .2 / .8
+    for item in range(12):
+        expected = solve_ridge(x, item, ridge)
+        np.testing.assert_allclose(model.item_weights[:, item].numpy(), expected, atol=1e-5)
+
+
+def test_ease_with_a_relaxed_diagonal_holds_back_only_where_it_must() -> None:
+    model = EASE(40, 12, regularization=20.0, diagonal=0.3)
+    model.fit(TRAIN)
+    x = CHOSEN.astype(float)
+    free = np.linalg.solve(x.T @ x + 20 * np.eye(12), x.T @ x)
+    held = np.diag(free) > 0.3
+    assert 0 < held.sum() < 12
+    for item in range(12):
+        expected = free[:, item]
+        if held[item]:
+            # what the item itself explains, .3 of it, is left to nobody else
+            expected = 0.7 * solve_ridge(x, item, np.full(12, 20.0))
+            expected[item] = 0.3
+        np.testing.assert_allclose(model.item_weights[:, item].numpy(), expected, atol=1e-5)
+
+
+def test_powers_of_ease_weight_users_and_items_by_their_numbers() -> None:
+    model = EASE(40, 12, 2.5, user_power=0.5, gram_power=0.1, score_power=0.2)
+    model.fit(TRAIN)
+    x = CHOSEN.astype(float)
+    # users and items without any count as if they had one
+    activity, popularity = x.sum(1).clip(1), x.sum(0).clip(1)
+    users = (activity / activity.mean()) ** -0.5
+    items = popularity / popularity.mean()
+    weighted = users[:, None] ** 0.5 * x * items**-0.1
+    for item in range(12):
+        expected = solve_ridge(weighted, item, np.full(12, 2.5)) * items[item] ** -0.2
+        np.testing.assert_allclose(model.item_weights[:, item].numpy(), expected, atol=1e-5)
+    # what is folded in, and what is similar, are of the same weights
+    found = model.fold_in(torch.tensor([1, 3]))
+    torch.testing.assert_close(found, model.similar_to(1) + model.similar_to(3))
 
 
 @pytest.mark.parametrize(("l1", "regularization"), [(1.0, 3.0), (0.0, 0.5), (3.0, 10.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,11 @@ class TestMFWithoutBiases(RecommenderContract):
 
     def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> MF:
         return MF(n_users, n_items, factors=4, biases=False)
+
+
+class TestMFDiscounted(RecommenderContract):
+    def make(self, n_users: int = N_USERS, n_items: int = N_ITEMS) -> MF:
+        return MF(n_users, n_items, factors=4, popularity_discount=0.2)
 
 
 class TestSVDpp(RecommenderContract):
@@ -91,6 +97,31 @@ def test_on_ratings_the_bias_starts_at_their_mean(kind: type[MF]) -> None:
     assert model.bias.item() == 0
     model.observe(replace(train, ratings=np.array([1.0, 4.0, 4.0], np.float32)))
     assert model.bias.item() == 3
+
+
+def test_popularity_is_taken_from_scores_after_training() -> None:
+    torch.manual_seed(0)
+    model = MF(3, 3, factors=2, popularity_discount=0.5)
+    # item 0 has two interactions, items 1 and 2 one and none
+    model.observe(interactions([[0, 1], [0], []], 3))
+    users, items = torch.tensor([0, 2]), torch.tensor([[0, 1, 2], [2, 1, 0]])
+    plain = model.train().score_all(torch.arange(3))
+    discounted = plain - torch.tensor([0.5 * math.log(2), 0.0, 0.0])
+    torch.testing.assert_close(model.eval().score_all(torch.arange(3)), discounted)
+    expected = discounted[users[:, None], items]
+    torch.testing.assert_close(model(users, items), expected)
+    torch.testing.assert_close(model.score_candidates(users, items), expected)
+    torch.testing.assert_close(model.train()(users, items), plain[users[:, None], items])
+    folded = model.train().fold_in(torch.tensor([1])) - model.eval().fold_in(torch.tensor([1]))
+    torch.testing.assert_close(folded, torch.tensor([0.5 * math.log(2), 0.0, 0.0]))
+
+
+def test_norms_are_the_same_where_rows_are_read_often() -> None:
+    torch.manual_seed(0)
+    model = MF(2, 2, factors=3)
+    users, items = torch.tensor([0, 1, 1, 1]), torch.tensor([[0], [1], [0], [0]])
+    expected = model.user_rows(users).square().sum() / 4 + model.item_rows(items).square().sum() / 4
+    torch.testing.assert_close(model.squared_norms(users, items), expected)
 
 
 def test_sparse_gradients_are_the_dense_ones() -> None:

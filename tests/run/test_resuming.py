@@ -102,6 +102,7 @@ def test_the_seconds_before_count(tmp_path: Path) -> None:
     assert seconds > history["train/seconds"].sum()
 
 
+BY_USER = ("data.batch_size=8", "checkpoint_every=9steps")
 MID_EPOCH = ("trainer.max_epochs=3", "trainer.patience=null", "data.batch_size=64")
 
 
@@ -118,6 +119,12 @@ MID_EPOCH = ("trainer.max_epochs=3", "trainer.patience=null", "data.batch_size=6
         pytest.param(("model=mf", "optimizer=sgd", "checkpoint_every=9steps"), id="sgd"),
         pytest.param(("model=lightgcn", "checkpoint_every=9steps"), id="by torch"),
         pytest.param(("model=gmf", "scheduler=cosine", "checkpoint_every=9steps"), id="schedule"),
+        pytest.param(("model=mf", "loss=full-softmax", *BY_USER), id="by user"),
+        pytest.param(("model=multvae", "model.hidden=8", *BY_USER), id="drawn codes"),
+        pytest.param(("model=sasrec", "model.factors=8", *BY_USER), id="in order"),
+        pytest.param(
+            ("model=recvae", "model.hidden=8", "model.encoder_epochs=1", *BY_USER), id="in turn"
+        ),
     ],
 )
 @pytest.mark.parametrize("epoch", [0, 1])

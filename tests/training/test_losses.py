@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from src.models.recommender import Loss
@@ -13,9 +14,12 @@ from src.training.losses import (
     MSE,
     WARP,
     BalancedBCE,
+    FullSoftmax,
     Hinge,
     SampledSoftmax,
     Squared,
+    is_rating_loss,
+    is_user_loss,
 )
 
 LOGITS = [[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]]
@@ -94,6 +98,27 @@ def test_warp_by_hand() -> None:
 
 def test_warp_weighs_nothing_where_the_estimate_is_the_first_rank() -> None:
     assert WARP(n_items=3)(torch.tensor([[0.0, -5.0, 1.0]])).item() == 0
+
+
+def test_full_softmax_by_hand() -> None:
+    # two positives of the first user, one of the second
+    rows, items = torch.tensor([0, 0, 1]), torch.tensor([0, 2, 1])
+    first = math.log(math.exp(2) + math.exp(-1) + math.exp(0.5))
+    second = math.log(math.exp(0) + math.exp(3) + math.exp(-2))
+    expected = (first - 2 + first - 0.5 + second - 3) / 3
+    found = FullSoftmax()(torch.tensor(LOGITS), rows, items)
+    assert found.item() == pytest.approx(expected)
+
+
+def test_losses_are_told_apart_by_what_they_are_called_with() -> None:
+    def own(logits: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+        return logits[rows, items].sum()
+
+    for loss in (FullSoftmax, FullSoftmax(), own):
+        assert is_user_loss(loss)
+        assert not is_rating_loss(loss)
+    for other in (MSE(), BCE, SampledSoftmax()):
+        assert not is_user_loss(other)
 
 
 def test_mse_by_hand() -> None:

@@ -18,7 +18,11 @@ from tests.commands import MODELS
 
 NOTHING = ("itempop", "random")
 # Spaces for another use of a model
-OTHERS = {"mf-ratings": ("mf", "loss=mse"), "nmf-ratings": ("nmf", "loss=mse")}
+OTHERS = {
+    "mf-full-softmax": ("mf", "loss=full-softmax"),
+    "mf-ratings": ("mf", "loss=mse"),
+    "nmf-ratings": ("nmf", "loss=mse"),
+}
 SPACES = {name: (name,) for name in MODELS if name not in NOTHING} | OTHERS
 
 

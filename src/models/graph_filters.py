@@ -1,0 +1,99 @@
+"""Low-pass filters of the item graph in closed form: what a user has is smoothed, nothing trained.
+
+Two items are as near in the graph as the normalized interactions R~ say, P = R~^T R~.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Tensor
+
+from src.models.factorization import draw_seed
+from src.models.item_to_item import DenseItemToItem
+from src.models.linear import compute_gram_matrix, require_matrices
+from src.models.recommender import Factors
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+
+class GFCF(DenseItemToItem):
+    """GF-CF: a linear filter of the item graph and an ideal low-pass one (Shen et al. 2021).
+
+    A user's scores are x_u (P + ideal_weight D^-1/2 V V^T D^1/2), with R~ = D_U^-1/2 R D^-1/2, V
+    the `factors` leading right singular vectors of R~, and D_U and D the users' and the items'
+    numbers of interactions (equation 14). A small matrix has fewer vectors than asked for.
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        factors: Factors = 256,
+        ideal_weight: Annotated[float, Ge(0)] = 0.3,
+    ) -> None:
+        super().__init__(n_users, n_items)
+        self.factors, self.ideal_weight = factors, ideal_weight
+
+    def compute_item_weights(self, interactions: csr_matrix) -> Tensor:
+        from sklearn.utils.extmath import randomized_svd
+
+        require_matrices("gfcf", 2, self.n_items)
+        normalized = normalize_interactions(interactions, 0.5, 0.5)
+        width = min(self.factors, *normalized.shape)
+        _, _, found = randomized_svd(normalized, width, random_state=draw_seed())
+        vectors = torch.from_numpy(np.ascontiguousarray(found)).float()
+        roots = count_at_least_one(interactions.indices, self.n_items).sqrt()
+        weights = compute_gram_matrix(normalized)
+        return weights.addmm_((vectors / roots).t(), vectors * roots, alpha=self.ideal_weight)
+
+
+class TurboCF(DenseItemToItem):
+    """Turbo-CF: polynomials of the item graph, without a decomposition (Park et al. 2024).
+
+    R~ = D_U^-alpha R D_I^(alpha - 1), and every entry of P is raised to `power` (equations 6 and
+    8). The filters are P, 2 P - P^2, and P + .01 (10 P^2 - P^3 - 29 P) (equations 9 to 11).
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        alpha: Annotated[float, Ge(0), Le(1)] = 0.5,
+        power: Annotated[float, Gt(0)] = 1.0,
+        filter: Literal["linear", "quadratic", "cubic"] = "linear",
+    ) -> None:
+        super().__init__(n_users, n_items)
+        self.alpha, self.power, self.filter = alpha, power, filter
+
+    def compute_item_weights(self, interactions: csr_matrix) -> Tensor:
+        require_matrices("turbocf", 1 if self.filter == "linear" else 4, self.n_items)
+        normalized = normalize_interactions(interactions, self.alpha, 1 - self.alpha)
+        graph = compute_gram_matrix(normalized).pow_(self.power)
+        if self.filter == "linear":
+            return graph
+        twice = graph @ graph
+        if self.filter == "quadratic":
+            return graph.mul_(2).sub_(twice)
+        return (graph @ twice).mul_(-0.01).add_(twice, alpha=0.1).add_(graph, alpha=0.71)
+
+
+def normalize_interactions(
+    interactions: csr_matrix, user_power: float, item_power: float
+) -> csr_matrix:
+    """Divide each entry by its user's and its item's number of interactions to these powers."""
+    lengths = np.diff(interactions.indptr)
+    of_users = np.repeat(np.maximum(lengths, 1.0) ** -user_power, lengths)
+    of_items = count_at_least_one(interactions.indices, interactions.shape[1]).numpy()
+    normalized = interactions.copy()
+    normalized.data *= (of_users * of_items[interactions.indices] ** -item_power).astype("f4")
+    return normalized
+
+
+def count_at_least_one(ids: np.ndarray, n: int) -> Tensor:
+    """Count how often each of n ids occurs, 0 times as once: float32 [n]."""
+    return torch.from_numpy(np.bincount(ids, minlength=n)).clamp(min=1).float()
