@@ -26,7 +26,7 @@ class GFCF(DenseItemToItem):
 
     A user's scores are x_u (P + ideal_weight D^-1/2 V V^T D^1/2), with R~ = D_U^-1/2 R D^-1/2, V
     the `factors` leading right singular vectors of R~, and D_U and D the users' and the items'
-    numbers of interactions (equation 14). A small matrix has fewer vectors than asked for.
+    numbers of interactions. A small matrix has fewer vectors than asked for.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class GFCF(DenseItemToItem):
 class TurboCF(DenseItemToItem):
     """Turbo-CF: polynomials of the item graph, without a decomposition (Park et al. 2024).
 
-    R~ = D_U^-alpha R D_I^(alpha - 1), and every entry of P is raised to `power` (equations 6 and
-    8). The filters are P, 2 P - P^2, and P + .01 (10 P^2 - P^3 - 29 P) (equations 9 to 11).
+    R~ = D_U^-alpha R D_I^(alpha - 1), and every entry of P is raised to `power`. The filters are P,
+    2 P - P^2, and P + .01 (10 P^2 - P^3 - 29 P).
     """
 
     def __init__(
