@@ -26,7 +26,7 @@ class GFCF(DenseItemToItem):
 
     A user's scores are x_u (P + ideal_weight D^-1/2 V V^T D^1/2), with R~ = D_U^-1/2 R D^-1/2, V
     the `factors` leading right singular vectors of R~, and D_U and D the users' and the items'
-    numbers of interactions (equation 14). A small matrix has fewer vectors than asked for.
+    numbers of interactions. A small matrix has fewer vectors than asked for.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class GFCF(DenseItemToItem):
 class TurboCF(DenseItemToItem):
     """Turbo-CF: polynomials of the item graph, without a decomposition (Park et al. 2024).
 
-    R~ = D_U^-alpha R D_I^(alpha - 1), and every entry of P is raised to `power` (equations 6 and
-    8). The filters are P, 2 P - P^2, and P + .01 (10 P^2 - P^3 - 29 P) (equations 9 to 11).
+    R~ = D_U^-alpha R D_I^(alpha - 1), and every entry of P is raised to `power`. The filter is P
+    itself, or 2 P - P^2, which lets more of the middle frequencies through.
     """
 
     def __init__(
@@ -65,21 +65,18 @@ class TurboCF(DenseItemToItem):
         n_items: int,
         alpha: Annotated[float, Ge(0), Le(1)] = 0.5,
         power: Annotated[float, Gt(0)] = 1.0,
-        filter: Literal["linear", "quadratic", "cubic"] = "linear",
+        filter: Literal["linear", "quadratic"] = "linear",
     ) -> None:
         super().__init__(n_users, n_items)
         self.alpha, self.power, self.filter = alpha, power, filter
 
     def compute_item_weights(self, interactions: csr_matrix) -> Tensor:
-        require_matrices("turbocf", 1 if self.filter == "linear" else 4, self.n_items)
+        require_matrices("turbocf", 1 if self.filter == "linear" else 2, self.n_items)
         normalized = normalize_interactions(interactions, self.alpha, 1 - self.alpha)
         graph = compute_gram_matrix(normalized).pow_(self.power)
         if self.filter == "linear":
             return graph
-        twice = graph @ graph
-        if self.filter == "quadratic":
-            return graph.mul_(2).sub_(twice)
-        return (graph @ twice).mul_(-0.01).add_(twice, alpha=0.1).add_(graph, alpha=0.71)
+        return (graph @ graph).neg_().add_(graph, alpha=2)
 
 
 def normalize_interactions(

@@ -30,9 +30,9 @@ class EASE(DenseItemToItem):
     The options vary that:
 
     - `dropout` p adds p / (1 - p) diag(X^T X) to the regularization, which is what training with
-      dropout of the inputs comes to (EDLAE: Steck 2020, equation 8).
+      dropout of the inputs comes to (EDLAE: Steck 2020).
     - `diagonal` lets the diagonal of B be as large as that (RLAE, with dropout RDLAE: Moon et al.
-      2023, equation 8): 0 forbids it, 1 leaves it to the regularization.
+      2023): 0 forbids it, 1 leaves it to the regularization.
     - `user_power` c weights user u's squared errors by (n_u / mean)^-c, n_u the items of u.
     - `gram_power` a scales rows and columns of X^T X by (n_i / mean)^-a, n_i the users of item i.
     - `score_power` b multiplies scores by (n_i / mean)^-b.

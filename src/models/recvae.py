@@ -30,7 +30,7 @@ NORM_EPS = 0.1
 
 
 class DenseEncoder(nn.Module):
-    """Five layers, each of which sees the sum of all before it (section 3.2, figure 2)."""
+    """Five layers, each of which sees the sum of all before it."""
 
     def __init__(self, n_items: int, hidden: int, factors: int) -> None:
         super().__init__()
@@ -53,12 +53,11 @@ class DenseEncoder(nn.Module):
 
 
 class RecVAE(Autoencoder):
-    """Codes near those of the epochs before and near a normal: a composite prior (equation 8).
+    """Codes near those of the epochs before and near a normal: a composite prior.
 
     Of every `encoder_epochs` + 1 epochs, the encoder learns in the first, and the decoder, without
-    dropout, in the last; before it, the encoder becomes the one of the prior (algorithm 1). A
-    user's divergence from the prior weighs `kl_weight` times the number of the user's items
-    (equation 12).
+    dropout, in the last; before it, the encoder becomes the one of the prior. A
+    user's divergence from the prior weighs `kl_weight` times the number of the user's items.
     """
 
     epoch: Tensor
