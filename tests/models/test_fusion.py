@@ -173,4 +173,4 @@ def test_lateness_by_hand() -> None:
     expected = [np.log(1 / 2), np.log(1 / 1), np.log(3 / 2)]
     assert model.lateness.tolist() == pytest.approx(expected)
     with pytest.raises(UserError, match="nobody has times"):
-        model.fit(make_interactions([[0], [1]], 3))
+        model.fit(replace(make_interactions([[0], [1]], 3), timestamps=None))
