@@ -86,7 +86,8 @@ class MLPOfHistory(nn.Module):
 
     def __init__(self, n_items: int, factors: int, hidden: int) -> None:
         super().__init__()
-        self.items = make_table(n_items, hidden)
+        # as wide as the states: near 0 they would all lie on one side of each kink
+        self.items = make_table(n_items, hidden, std=0.5)
         self.of_state = nn.Linear(factors, hidden)
         self.weight = nn.Parameter(torch.empty(hidden))
         nn.init.uniform_(self.weight, -((3 / hidden) ** 0.5), (3 / hidden) ** 0.5)
@@ -132,8 +133,8 @@ def _add(user: Tensor, item: Tensor) -> Tensor:
     return user[:, None] + item
 
 
-def make_table(n: int, width: int) -> nn.Embedding:
+def make_table(n: int, width: int, std: float = EMBEDDING_STD) -> nn.Embedding:
     """Make an embedding as the paper does (section 4.1)."""
     table = nn.Embedding(n, width)
-    nn.init.normal_(table.weight, std=EMBEDDING_STD)
+    nn.init.normal_(table.weight, std=std)
     return table

@@ -140,6 +140,19 @@ def test_somebody_new_is_known_by_items() -> None:
     assert 10 in make(model).recommend_for([10], k=4, seen=True)["item"].tolist()
 
 
+def test_somebody_new_s_items_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[int]] = []
+
+    def fold_in(_: object, items: torch.Tensor) -> torch.Tensor:
+        given.append(items.tolist())
+        return torch.zeros(4)
+
+    monkeypatch.setattr(Written, "fold_in", fold_in)
+    make().recommend_for([40, 10, 30, 10], k=1)
+    # a model may know the order; an item that comes again counts once
+    assert given == [[3, 0, 2]]
+
+
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
