@@ -72,7 +72,9 @@ def test_models_take_both_ends_of_the_space(name: str) -> None:
         }
         options = composed(*SPACES[name], *list_words(space, drawn))
         own = {
-            k: v for k, v in options["model"].items() if k not in ("name", "pretrained", "parts", "alpha")
+            k: v
+            for k, v in options["model"].items()
+            if k not in ("name", "pretrained", "parts", "alpha")
         }
         check(locate(own.pop("_target_")), own, "model")
         for option, value in flatten(options).items():
