@@ -59,7 +59,7 @@ def test_a_run(model: str, call: Call, tmp_path: Path) -> None:
     finished = call(*TINY, f"model={model}", "check=true", f"hydra.run.dir={made}")
     assert finished.status == 0, finished.err
     epochs = "1 epoch" if model == "ease" else "2 epochs"
-    assert re.search(rf"^training +0 s at most: {epochs}; then test$", finished.out, re.M)
+    assert re.search(rf"^training +\d+ s at most: {epochs}; then test$", finished.out, re.M)
     assert re.search(r"^data +200 users, 100 items, [\d,]+ interactions", finished.out, re.M)
     assert finished.out.startswith(f"{model} on synthetic: all is in order; nothing is recorded\n")
     assert files(tmp_path) <= {"runs", "prepared"}
@@ -78,7 +78,7 @@ def test_stages_are_counted(call: Call) -> None:
     assert finished.status == 0, finished.err
     titles = re.findall(r"^(\w+) on synthetic: all is in order", finished.out, re.M)
     assert titles == ["gmf", "mlp", "neumf"]
-    assert finished.out.splitlines()[-1] == "in all      0 s at most, with pre-training"
+    assert re.search(r"\nin all      \d+ s at most, with pre-training\n$", finished.out)
 
 
 def test_a_sweep(trained: TrainedHome, call: Call) -> None:
@@ -93,11 +93,12 @@ def test_a_sweep(trained: TrainedHome, call: Call) -> None:
     assert lines[0].endswith(": 8 jobs, 2 finished before")
     # one of the two that are missing is measured, with 300 rows of 8, 8 weights and a bias
     assert re.fullmatch(
-        r"gmf seed=1 l2=0.125: 2,409 parameters, [\d,]+ MB, [\d.]+ s an epoch, 0 s at most",
+        r"gmf seed=1 l2=0.125: 2,409 parameters, [\d,]+ MB, [\d.]+ s an epoch, \d+ s at most",
         lines[1],
     )
     assert lines[2].startswith("ease seed=0 l2=0.125: ease is fitted without gradients")
-    assert lines[3:] == ["in all      0 s at most for 2 jobs"]
+    assert len(lines) == 4
+    assert re.fullmatch(r"in all      \d+ s at most for 2 jobs", lines[3])
     assert finished.err.startswith("error: 4 of 8 jobs can't start, the first: ease is fitted")
     assert files(trained.home) == before
 
