@@ -208,8 +208,9 @@ def test_an_experiment_s_options_are_kept(call: Call, tmp_path: Path) -> None:
     shown = call("--cfg", "job", "experiment=tuned/refitted")
     cfg = yaml.safe_load(shown.out)
     direct = yaml.safe_load(call("--cfg", "job", *words[:-1], "data.k_core=2").out)
-    regularization = trials_of(finished.folder).loc[0, "model.regularization"]
-    direct["model"]["regularization"] = regularization
+    for option, value in trials_of(finished.folder).loc[0].items():
+        if str(option).startswith("model."):
+            direct["model"][str(option).removeprefix("model.")] = value
     assert cfg == direct
 
 
@@ -275,7 +276,7 @@ def test_errors_are_minimized(call: Call, tmp_path: Path) -> None:
         ("model=ease trials=0", "trials=0: Input should be greater than or equal to 1"),
         ("model=ease workers=0", "workers=0: Input should be greater than or equal to 1"),
         ("model=ease name=a/b", "name=a/b: letters, digits and . _ + - only"),
-        ("model=ease model.regularization=3", "nothing is left to search: the command line gives"),
+        ("model=puresvd model.factors=3", "nothing is left to search: the command line gives"),
         ("model=ease search=gmf", "search.model.factors: the model's configuration has no option"),
         ("model=ease search=gmff", "no search gmff; did you mean gmf"),
         ("model=ease +search.l3.low=1 +search.l3.high=2", "search.l3: the model's configuration"),

@@ -32,7 +32,7 @@ def test_the_models_own_part_and_l2_are_shares_of_the_items() -> None:
     module = RecommenderModule(Penalized(3, 4, factors=2), FullSoftmax(), l2=0.5)
     # user 2 has items 1 and 3, user 0 has item 0
     rows, items = torch.tensor([0, 0, 1]), torch.tensor([1, 3, 0])
-    batch = UserBatch(torch.tensor([2, 0]), rows, items)
+    batch = UserBatch(torch.tensor([2, 0]), rows, items, torch.zeros(2, 0).long())
     value, minimized = module.losses_of(batch)
     logits = module.model.score_all(torch.tensor([2, 0]))
     expected = -logits.log_softmax(1)[rows, items].mean()
