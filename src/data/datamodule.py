@@ -102,8 +102,8 @@ class InteractionDataModule(pl.LightningDataModule):
     @property
     def n_ranked(self) -> int:
         """How many items a test target is ranked among, itself included."""
-        candidates = self.prepared.candidates
-        return self.n_items if candidates is None else 1 + candidates["test"].shape[1]
+        n_candidates = self.prepared.n_candidates
+        return self.n_items if n_candidates is None else 1 + n_candidates
 
     @property
     def train(self) -> Interactions:

@@ -36,6 +36,11 @@ class Prepared:
         return self.split.validation if part == "val" else self.split.test
 
     @property
+    def n_candidates(self) -> int | None:
+        """How many candidates each test target has; None where it is the whole catalogue."""
+        return None if self.candidates is None else self.candidates["test"].shape[1]
+
+    @property
     def n_users(self) -> int:
         return self.split.train.n_users
 

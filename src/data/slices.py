@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
+
+from src.data.interactions import Interactions
 
 
 def list_positions(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,6 +32,15 @@ class ItemsByUser:
         """int64 [n_users]"""
         self.starts = self.counts.cumsum(0) - self.counts
         self.items = items[users.argsort(stable=True)]
+
+    @classmethod
+    def of(cls, parts: Sequence[Interactions], device: torch.device | None = None) -> ItemsByUser:
+        """Take the pairs of several parts of one data set."""
+        users, items = (
+            torch.from_numpy(np.concatenate(columns).astype(np.int64)).to(device)
+            for columns in ([part.users for part in parts], [part.items for part in parts])
+        )
+        return cls(users, items, parts[0].n_users, parts[0].n_items)
 
     def mark(self, users: Tensor) -> Tensor:
         """Mark what users [P] have: bool [P, n_items]."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from src.data.interactions import IntArray, Interactions, concatenate
@@ -33,12 +32,7 @@ class Split:
 
     def items_by_user(self) -> ItemsByUser:
         """Return each user's items in any part."""
-        parts = (self.train, self.validation, self.test)
-        users, items = (
-            torch.from_numpy(np.concatenate(columns).astype(np.int64))
-            for columns in ([part.users for part in parts], [part.items for part in parts])
-        )
-        return ItemsByUser(users, items, self.train.n_users, self.train.n_items)
+        return ItemsByUser.of((self.train, self.validation, self.test))
 
     def merged(self) -> Split:
         """Return the split with validation given to training."""

@@ -150,9 +150,7 @@ class CatalogueTargets(PartTargets):
     ) -> None:
         super().__init__(prepared, part, device, share)
         self.unique_users, self.counts = torch.unique_consecutive(self.users, return_counts=True)
-        users = _move_to(device, np.concatenate([p.users for p in self._parts]))
-        items = _move_to(device, np.concatenate([p.items for p in self._parts]))
-        self.known = ItemsByUser(users, items, self.n_users, self.n_items)
+        self.known = ItemsByUser.of(self._parts, device)
         self.users_per_batch = max(1, SCORES_PER_BATCH // self.n_items)
         ends = [0, *self.counts.cumsum(0).tolist()]
         self._starts = [*ends[: -1 : self.users_per_batch], ends[-1]]
@@ -187,11 +185,10 @@ def make_targets(
     prepared: Prepared, part: Part, device: torch.device, share: Share = WHOLE
 ) -> Targets:
     """Return the part's targets: with sampled candidates if it has any, else with the catalogue."""
-    candidates = prepared.candidates
-    if candidates is not None and part in candidates:
+    if prepared.candidates is not None and part in prepared.candidates:
         return CandidateTargets(prepared, part, device, share)
     targets = CatalogueTargets(prepared, part, device, share)
-    targets.n_drawn = None if candidates is None else candidates["test"].shape[1]
+    targets.n_drawn = prepared.n_candidates
     return targets
 
 

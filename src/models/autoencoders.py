@@ -35,7 +35,7 @@ class Autoencoder(Recommender):
     by_user = True
 
     decoder: nn.Module
-    """From codes [P, width] to logits [P, n_items]."""
+    """From codes [P, width] to logits [P, n_items], its last layer a linear one."""
 
     def __init__(self, n_users: int, n_items: int, dropout: float) -> None:
         super().__init__(n_users, n_items)
@@ -69,6 +69,11 @@ class Autoencoder(Recommender):
         """Read what users [P] have."""
         return Histories(self.history.list_pairs(users)[1], self.history.counts(users))
 
+    def item_rows(self, items: Tensor) -> Tensor:
+        *_, output = self.decoder.modules()
+        weight: Tensor = output.weight  # type: ignore[assignment]
+        return weight[items]
+
     def fold_in(self, items: Tensor) -> Tensor:
         codes, _ = self.encode(Histories(items, torch.tensor([len(items)], device=items.device)))
         logits: Tensor = self.decoder(codes)
@@ -88,10 +93,6 @@ class MultDAE(Autoencoder):
     def encode(self, histories: Histories) -> tuple[Tensor, Tensor]:
         codes = self.input(histories, self.dropout).tanh()
         return codes, codes.new_zeros(())
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        weight: Tensor = self.decoder.weight  # type: ignore[assignment]
-        return weight[items]
 
 
 class MultVAE(Autoencoder):
@@ -136,10 +137,6 @@ class MultVAE(Autoencoder):
         """Return what the divergence weighs at this step, which is counted."""
         self.steps += 1
         return self.kl_weight * (self.steps / max(self.annealing_steps, 1)).clamp(max=1)
-
-    def item_rows(self, items: Tensor) -> Tensor:
-        weight: Tensor = self.decoder[2].weight  # type: ignore[index]
-        return weight[items]
 
 
 class HistoryLayer(nn.Module):

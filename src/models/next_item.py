@@ -52,8 +52,9 @@ class NextItem(Fitted):
 
     def fit(self, train: Interactions) -> None:
         require_matrices(type(self).__name__, 3, self.n_items)
-        self.history.observe(train)
-        weights = self.compute_weights(*order_by_time(train))
+        users, items = order_by_time(train)
+        self.history.keep(users, items)
+        weights = self.compute_weights(users, items)
         self.store(weights=torch.from_numpy(np.ascontiguousarray(weights, np.float32)))
 
     def score_all(self, users: Tensor) -> Tensor:

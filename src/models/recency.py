@@ -25,10 +25,14 @@ class LastItems(Stored):
 
     def observe(self, train: Interactions) -> None:
         """Store each user's latest items. Raises UserError where nobody has times."""
-        users, items = order_by_time(train)
-        counts = np.bincount(users, minlength=train.n_users)
+        self.keep(*order_by_time(train))
+
+    def keep(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+        """Store the latest of these items, which are by user and then by time: [n] each."""
+        n_users = len(self.items)
+        counts = np.bincount(users, minlength=n_users)
         from_end = np.repeat(counts.cumsum(), counts) - 1 - np.arange(len(users))
-        last = np.full((train.n_users, self.n), self.n_items)
+        last = np.full((n_users, self.n), self.n_items)
         kept = from_end < self.n
         last[users[kept], from_end[kept]] = items[kept]
         self.store(items=torch.from_numpy(last))

@@ -103,10 +103,6 @@ class RecVAE(Autoencoder):
             codes = draw_codes(*self.encoder(histories, 0.0))
         return self.decoder(codes), codes.new_zeros(())
 
-    def item_rows(self, items: Tensor) -> Tensor:
-        weight: Tensor = self.decoder.weight  # type: ignore[assignment]
-        return weight[items]
-
     def _teaches_decoder(self) -> bool:
         return int(self.epoch) % (self.encoder_epochs + 1) == self.encoder_epochs
 

@@ -50,11 +50,12 @@ def list_sweeps(request: PaperRequest) -> dict[str, list[Sweep]]:
     Raises UserError for an option that its runs don't have.
     """
     grids = {exhibit.name: _list_grids(exhibit, request) for exhibit in request.exhibits}
-    every = [grid for mine in grids.values() for grid in mine]
-    composed = dict(zip(map(_Grid.text, every), _compose_side_by_side(every), strict=True))
+    # exhibits share grids
+    words = list(dict.fromkeys(tuple(grid.words) for mine in grids.values() for grid in mine))
+    jobs = dict(zip(words, map(plan, _compose_side_by_side(words)), strict=True))
     return {
         name: [
-            Sweep(grid.name, grid.data, grid.protocol, grid.words, plan(composed[grid.text()]))
+            Sweep(grid.name, grid.data, grid.protocol, grid.words, jobs[tuple(grid.words)])
             for grid in mine
         ]
         for name, mine in grids.items()
@@ -70,23 +71,18 @@ class _Grid:
     protocol: str
     words: list[str]
 
-    def text(self) -> str:
-        """Return the words as one text: exhibits share grids."""
-        return " ".join(self.words)
 
-
-def _compose_side_by_side(grids: Sequence[_Grid]) -> list[Composed]:
-    """Compose the grids, in as many processes as there are cores.
+def _compose_side_by_side(grids: Sequence[Sequence[str]]) -> list[Composed]:
+    """Compose the grids of these words, in as many processes as there are cores.
 
     Those of the whole paper take a core 12 seconds. The processes are forks, which know the folders
     that this command was told to search.
     """
-    words = [grid.words for grid in grids]
     cores = min(len(grids), int(cpu_count()))
     if cores < 2 or "fork" not in multiprocessing.get_all_start_methods():
-        return [compose_sweep(one) for one in words]
+        return [compose_sweep(words) for words in grids]
     with ProcessPoolExecutor(cores, multiprocessing.get_context("fork")) as pool:
-        return list(pool.map(compose_sweep, words))
+        return list(pool.map(compose_sweep, grids))
 
 
 def _list_grids(exhibit: Exhibit, request: PaperRequest) -> list[_Grid]:

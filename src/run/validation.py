@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.data.targets import make_targets
-from src.evaluation.catalogue import GROUPED
+from src.evaluation.catalogue import CUTOFF, GROUPED
 from src.evaluation.per_user import write_per_user
 from src.evaluation.ranking import Ranking
 from src.run.assembly import Run
@@ -14,7 +14,6 @@ from src.run.options import Options
 from src.training.checkpoints import load_model
 
 FILE = "validation.parquet"
-CUTOFF = 10
 ERROR = "/se"
 """Ends the name of a metric's standard error over users: "val/ndcg@10/se"."""
 

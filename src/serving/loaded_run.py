@@ -50,12 +50,7 @@ class LoadedRun:
     @cached_property
     def seen(self) -> ItemsByUser:
         """What users had seen when test was scored: training and validation."""
-        parts = (self.prepared.split.train, self.prepared.split.validation)
-        users, items = (
-            torch.from_numpy(np.concatenate(columns).astype(np.int64))
-            for columns in ([part.users for part in parts], [part.items for part in parts])
-        )
-        return ItemsByUser(users, items, self.prepared.n_users, self.prepared.n_items)
+        return ItemsByUser.of((self.prepared.split.train, self.prepared.split.validation))
 
     @cached_property
     def held_out(self) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def _estimate_cost(job: Job) -> int:
 
     from src.training.checkpoints import make_model
 
-    component = Component.read(_without(job.options["model"], "name", "pretrained"), "model")
+    component = Component.read(job.options["model"], "model")
     try:
         with torch.device("meta"):
             model = make_model(component, n_users=1, n_items=1)
@@ -103,10 +103,6 @@ def _estimate_cost(job: Job) -> int:
     numbers = sum(parameter.numel() for parameter in model.parameters())
     negatives = job.options["data"].get("negatives")
     return numbers * (1 + negatives if isinstance(negatives, int) else 1)
-
-
-def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in names}
 
 
 def list_swept(grid: Sequence[Sequence[str]]) -> list[str]:

@@ -48,11 +48,8 @@ class FittedModule(Judge):
         """Let the model choose on validation, and say what came of it."""
         data = cast("InteractionDataModule", self.trainer.datamodule)  # type: ignore[attr-defined]
         prepared = data.prepared
-        targets = prepared.candidates
-        n_drawn = None if targets is None else targets["test"].shape[1]
-        choice = model.choose(
-            prepared.part("val"), prepared.split.items_by_user(), expected_ndcg(n_drawn)
-        )
+        gain = expected_ndcg(prepared.n_candidates)
+        choice = model.choose(prepared.part("val"), prepared.split.items_by_user(), gain)
         self.chosen = {
             "fit/chosen_ndcg@10": choice.gain,
             "fit/two_fold_ndcg@10": choice.two_fold,
