@@ -62,8 +62,8 @@ gpu-wheels:  ## into outputs/wheels what a machine with torch, Lightning and Pyt
 		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
 		--dest outputs/wheels --requirement benchmarks/gpu-requirements.txt
 
-baselines: .venv/ready  ## every model on the released MovieLens-1M, into docs/baselines.md; NAMES="ease mf" for some
-	$(PY) -m benchmarks.baselines $(NAMES)
+baselines: .venv/ready  ## every model on the released MovieLens-1M, into docs/baselines.md; NAMES="ease mf" for some, ARGS="archive=FOLDER" for times
+	$(PY) -m benchmarks.baselines $(NAMES) $(ARGS)
 
 lint: .venv/ready  ## ruff and mypy
 	$(PY) -m ruff check .

@@ -10,7 +10,10 @@ from src.papers import published
 from src.papers.published import DACREMA, HE, ML_1M, PINTEREST, RENDLE, PublishedTable, RowKey
 
 # Models whose fit draws nothing: one seed says it all
-NO_CHANCE = ("itempop", "itemknn", "userknn", "rp3beta", "slim", "ease")
+NO_CHANCE = (
+    *("itempop", "itemknn", "userknn", "rp3beta", "slim", "ease", "weighted-ease", "turbocf"),
+    *("markov", "next-item", "slist", "ease-recent"),
+)
 
 DATA_LABELS = {ML_1M: "MovieLens-1M", PINTEREST: "Pinterest"}
 SYSTEM_LABELS = {

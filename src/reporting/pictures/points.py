@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -106,8 +107,12 @@ def draw_tradeoff(
     named: Container[str],
     label: str,
     best: Sequence[TradePoint],
+    markers: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write quality against training time, with the front `best` and the names `named`."""
+    """Write quality against training time, with the front `best` and the names `named`.
+
+    markers: the shape of a series' points where it is no disc.
+    """
     figure, axes = new_figure(height=4.2)
     colors = model_colors(point.series for point in points)
     axes.plot(
@@ -126,7 +131,7 @@ def draw_tradeoff(
             [point.seconds for point in part],
             [point.quality for point in part],
             [point.sd or 0 for point in part],
-            fmt="o",
+            fmt=markers.get(series, "o"),
             ms=5,
             elinewidth=0.8,
             color=color,

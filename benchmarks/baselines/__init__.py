@@ -1,0 +1,1 @@
+"""Every model on one split: docs/baselines.md, its tables and its pictures."""

@@ -1,0 +1,95 @@
+"""The runs behind the rows: which there are, making those that are missing, and reading them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from src.config.paths import CONF, OUTPUTS
+from src.errors import UserError
+from src.papers.exhibits import NO_CHANCE
+
+RELEASED, WITH_ORDER = "ncf-ml-1m", "ml-1m"
+ARCHIVE = {RELEASED: "data.times", WITH_ORDER: "data.path"}
+"""The option of each data set that takes a MovieLens-1M folder."""
+SEEDS = (0, 1, 2)
+PROTOCOL = "protocol=leave-one-out-latest"
+JOBS = OUTPUTS / "jobs"
+
+
+def list_experiments(data: str, wanted: Sequence[str] = ()) -> list[str]:
+    """Return a data set's experiments that have one of the names, such as ease or ml-1m/ease."""
+    names = sorted(file.stem for file in (CONF / "experiment" / data).glob("*.yaml"))
+    return [name for name in names if not wanted or {name, f"{data}/{name}"} & set(wanted)]
+
+
+def make_missing(wanted: Sequence[str], archive: str | None) -> None:
+    """Run what is missing, one sweep a data set and seed, a seed of all before the next.
+
+    archive: a MovieLens-1M folder. Raises UserError for a name that nothing has.
+    """
+    for word in wanted:
+        if not any(list_experiments(data, [word]) for data in ARCHIVE):
+            raise UserError(f"{word}: no such experiment of {' or '.join(ARCHIVE)}")
+    for seed in SEEDS:
+        for data, option in ARCHIVE.items():
+            names = list_experiments(data, wanted)
+            if seed != SEEDS[0]:
+                names = [name for name in names if name not in NO_CHANCE]
+            if names:
+                experiments = ",".join(f"{data}/{name}" for name in names)
+                words = [f"experiment={experiments}", PROTOCOL, f"seed={seed}", "trainer=cpu"]
+                words += [] if archive is None else [f"{option}={archive}"]
+                name = f"sweep.name=baselines-{data}-{seed}"
+                command = [sys.executable, "-m", "src.train", "-m", *words, name]
+                subprocess.run(command, check=False)  # what failed is not in the table
+
+
+def read(data: str) -> pd.DataFrame:
+    """Return one row a run that is there: model, seed, knows, seconds, users and metrics.
+
+    "seconds" is what it takes to fit the tested weights, those of parts included; "in all" adds
+    the fit before, by which the epoch is chosen. "users": NDCG@10 on test by user, float [U].
+    """
+    rows = [_read_run(folder, known) for folder, known in _find_runs(data)]
+    return pd.DataFrame(rows).sort_values(["model", "seed"], ignore_index=True)
+
+
+def _find_runs(data: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the finished runs of such a sweep, whoever started it, with their provenance."""
+    for file in JOBS.glob("*/provenance.json"):
+        known = json.loads(file.read_text())
+        words = dict.fromkeys(known["overrides"].split())
+        experiment = next((word for word in words if word.startswith(f"experiment={data}/")), None)
+        if experiment and PROTOCOL in words and (file.parent / "metrics.json").exists():
+            others = {word.partition("=")[0] for word in words} - {"experiment", "protocol"}
+            if "stage" not in known and others <= {"seed", "trainer", "data", ARCHIVE[data]}:
+                yield file.parent, {**known, "model": experiment.rpartition("/")[2]}
+
+
+def _read_run(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    options = yaml.safe_load((folder / "config.yaml").read_text())
+    parts = (options["model"].get("pretrained") or {}).values()
+    own, *others = [
+        json.loads(Path(place, "metrics.json").read_text()) for place in (folder, *parts)
+    ]
+    chosen = sum(metrics["fit/seconds"] for metrics in (own, *others))
+    refit = [metrics.get("refit/seconds", 0.0) for metrics in (own, *others)]
+    # weights of parts are chosen in the fit, not in the second one
+    tested = [metrics.get("refit/seconds", metrics["fit/seconds"]) for metrics in (own, *others)]
+    return {
+        **own,
+        **{name: known[name] for name in ("model", "knows", "machine")},
+        "seed": int(known["seed"]),
+        "commit": known["git_commit"][:7],
+        "seconds": sum(tested) + (own["fit/seconds"] if others and refit[0] else 0.0),
+        "in all": chosen + sum(refit),
+        "users": pd.read_parquet(folder / "per_user.parquet")["ndcg@10"].to_numpy(),
+    }
