@@ -45,10 +45,10 @@ def make_missing(wanted: Sequence[str], archive: str | None) -> None:
                 names = [name for name in names if name not in NO_CHANCE]
             if names:
                 experiments = ",".join(f"{data}/{name}" for name in names)
-                words = [f"experiment={experiments}", PROTOCOL, f"seed={seed}", "trainer=cpu"]
+                words = [f"experiment={experiments}", f"data={data}", PROTOCOL, f"seed={seed}"]
                 words += [] if archive is None else [f"{option}={archive}"]
                 name = f"sweep.name=baselines-{data}-{seed}"
-                command = [sys.executable, "-m", "src.train", "-m", *words, name]
+                command = [sys.executable, "-m", "src.train", "-m", *words, "trainer=cpu", name]
                 subprocess.run(command, check=False)  # what failed is not in the table
 
 
@@ -57,8 +57,11 @@ def read(data: str) -> pd.DataFrame:
 
     "seconds" is what it takes to fit the tested weights, those of parts included; "in all" adds
     the fit before, by which the epoch is chosen. "users": NDCG@10 on test by user, float [U].
+    Raises UserError where there is none.
     """
     rows = [_read_run(folder, known) for folder, known in _find_runs(data)]
+    if not rows:
+        raise UserError(f"nothing on {data} is finished yet")
     return pd.DataFrame(rows).sort_values(["model", "seed"], ignore_index=True)
 
 
