@@ -24,7 +24,7 @@ def reproduce(request: PaperRequest) -> None:
         _say(estimate_missing(jobs, request.workers).describe())
     if request.estimate:
         return
-    failed = run_missing(every, request.workers) if request.run else []
+    failed = run_missing(sweeps, request.workers) if request.run else []
     recorded = RecordedRuns.find(jobs)
     results = [
         collect_result(exhibit, data, sweeps[exhibit.name], request, recorded)

@@ -1,11 +1,11 @@
-"""Run the sweeps, each in a process of its own."""
+"""Run the sweeps, each seed in a process of its own."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from src.config.compose import add_search_words, command_line
 from src.config.processes import own_command, own_environment
@@ -13,26 +13,50 @@ from src.config.quoting import assign
 from src.errors import INTERRUPTED, TERMINATED
 from src.papers.reproduction import RecordedRuns
 from src.papers.sweeps import Sweep
+from src.sweeping.plan import Job
+
+BY_WORTH = ("table2", "figure4", "figure7", "tables3-4")
+"""Exhibits that are made before the others."""
 
 
-def run_missing(sweeps: Sequence[Sweep], workers: int) -> list[Sweep]:
-    """Run the sweeps with unfinished or unrecorded jobs; return those that failed, if in part."""
-    failed = []
-    for sweep in {sweep.name: sweep for sweep in sweeps}.values():
-        if not _is_complete(sweep):
-            words = [*sweep.words, assign("sweep.name", sweep.name), *_choose_launcher(workers)]
-            if _train(words):
-                failed.append(sweep)
-    return failed
+def run_missing(sweeps: Mapping[str, Sequence[Sweep]], workers: int) -> list[Sweep]:
+    """Run the exhibits' sweeps where jobs are missing; return those that failed, if in part.
+
+    One seed of everything comes before the second of anything. A sweep that was run seed by seed
+    is then called as a whole, which trains nothing, for a report of all seeds.
+    """
+    names = sorted(sweeps, key=lambda name: BY_WORTH.index(name) if name in BY_WORTH else 99)
+    every = {sweep.name: sweep for name in names for sweep in sweeps[name]}.values()
+    failed: dict[str, Sweep] = {}
+    by_seed: dict[str, Sweep] = {}
+    for seed in sorted({seed for sweep in every for seed in sweep.seeds}):
+        for sweep in every:
+            jobs = [job for job in sweep.jobs if job.options["seed"] == seed]
+            if not _are_complete(jobs):
+                if _train(_select_seed(sweep, seed), sweep, workers):
+                    failed[sweep.name] = sweep
+                elif len(sweep.seeds) > 1:
+                    by_seed[sweep.name] = sweep
+    for name, sweep in by_seed.items():
+        if name not in failed:
+            _train(sweep.words, sweep, workers)
+    return list(failed.values())
 
 
-def _is_complete(sweep: Sweep) -> bool:
-    """Tell whether every job of the sweep is finished and recorded so."""
-    recorded = RecordedRuns.find(sweep.jobs)
-    records = [recorded.get_record(job) for job in sweep.jobs]
+def _select_seed(sweep: Sweep, seed: int) -> list[str]:
+    """Return the sweep's words for its jobs of one seed."""
+    if len(sweep.seeds) == 1:
+        return sweep.words
+    return [*(word for word in sweep.words if not word.startswith("seed=")), f"seed={seed}"]
+
+
+def _are_complete(jobs: Sequence[Job]) -> bool:
+    """Tell whether every job is finished and recorded so."""
+    recorded = RecordedRuns.find(jobs)
+    records = [recorded.get_record(job) for job in jobs]
     return all(
         not job.wanted and record is not None and record.status == "FINISHED"
-        for job, record in zip(sweep.jobs, records, strict=True)
+        for job, record in zip(jobs, records, strict=True)
     )
 
 
@@ -43,11 +67,12 @@ def _choose_launcher(workers: int) -> list[str]:
     return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
 
 
-def _train(words: Sequence[str]) -> int:
+def _train(words: Sequence[str], sweep: Sweep, workers: int) -> int:
     """Run `python -m src.train -m WORDS`, whose output is ours, and return its status.
 
     Raises KeyboardInterrupt when it was interrupted, SystemExit when it was terminated.
     """
+    words = [*words, assign("sweep.name", sweep.name), *_choose_launcher(workers)]
     print(f"\n{command_line('train', '-m', *words)}", flush=True)
     process = subprocess.Popen(
         own_command("train", *add_search_words("-m", *words)), env=own_environment()

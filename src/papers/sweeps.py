@@ -43,6 +43,11 @@ class Sweep:
     words: list[str]
     jobs: list[Job] = field(repr=False)
 
+    @property
+    def seeds(self) -> set[int]:
+        """The seeds of its jobs."""
+        return {job.options["seed"] for job in self.jobs}
+
 
 def list_sweeps(request: PaperRequest) -> dict[str, list[Sweep]]:
     """Return each exhibit's sweeps on all data and protocols asked for; prepare their data.
