@@ -36,4 +36,5 @@ class DataOptions(PreparationOptions):
 
     negatives: Annotated[int, Ge(1), Le(10_000)] = 4
     popularity_power: Annotated[float, Ge(0), Le(10)] = 0.0
+    exclude: Literal["train", "all"] = "train"
     batch_size: Count = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 
 from src.config.paths import OUTPUTS
 from src.data.data_options import DataOptions
-from src.data.interactions import Interactions
+from src.data.interactions import Interactions, concatenate
 from src.data.prepared import Part, Prepared
 from src.data.preparing import prepare
 from src.data.share import WHOLE, Share
@@ -140,7 +141,7 @@ class InteractionDataModule(pl.LightningDataModule):
         if self.by_user:
             return UserStream(users, items, *sizes, options.batch_size, self.seed)
         mass = popularity_mass(train.items, train.n_items, options.popularity_power)
-        unseen = index_unseen(train, mass, device)
+        unseen = index_unseen(self._list_never_drawn(train), mass, device)
         if (full := (unseen.mass == 0).nonzero()).numel():
             user = train.user_ids[int(full[0])]
             raise UserError(f"user {user} interacted with every item: there is no negative to draw")
@@ -152,6 +153,14 @@ class InteractionDataModule(pl.LightningDataModule):
         return TrainingStream(
             users, items, unseen, options.negatives, options.batch_size, self.seed
         )
+
+    def _list_never_drawn(self, train: Interactions) -> Interactions:
+        """Return the interactions whose items are no negatives of their user."""
+        if self.options.exclude == "train":
+            return train
+        split = self.prepared.split
+        parts = (split.train, split.validation, split.test)
+        return reduce(concatenate, (replace(p, ratings=None, timestamps=None) for p in parts))
 
     def targets(self, part: Part) -> Targets:
         """Return the part's targets on the training device; each process judges its share."""

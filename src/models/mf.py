@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from src.data.interactions import Interactions
@@ -15,9 +15,7 @@ from src.models.embedding_table import EmbeddingTable
 from src.models.history import History
 from src.models.pair_network import PairNetwork
 from src.models.pair_scores import can_score, score_candidates
-from src.models.recommender import Factors, GradientLoss
-
-InitStd = Annotated[float, Gt(0)]
+from src.models.recommender import Factors, GradientLoss, InitStd
 
 
 class MF(Embedded):

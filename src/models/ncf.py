@@ -20,6 +20,7 @@ from src.models.recommender import (
     Dropout,
     Factors,
     GradientLoss,
+    InitStd,
     Layers,
     NumLayers,
     Recommender,
@@ -38,13 +39,15 @@ class NCF(Embedded):
 
     explicit = True
 
-    def __init__(self, n_users: int, n_items: int, branches: dict[str, Branch]) -> None:
+    def __init__(
+        self, n_users: int, n_items: int, branches: dict[str, Branch], init_std: float
+    ) -> None:
         super().__init__(n_users, n_items)
         self.branches = nn.ModuleDict(branches)
         self.widths = [branch.width for branch in branches.values()]
         self.n_features = [branch.n_features for branch in branches.values()]
         self.table = EmbeddingTable(n_users + n_items, sum(self.widths))
-        nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
+        nn.init.normal_(self.table.weight, std=init_std)
         self.output = nn.Linear(sum(self.n_features), 1)
         # Keras' lecun_uniform, which the released code uses here
         bound = (3 / self.output.in_features) ** 0.5
@@ -144,8 +147,14 @@ class NCF(Embedded):
 class GMF(NCF):
     """Generalized matrix factorization (section 3.2)."""
 
-    def __init__(self, n_users: int, n_items: int, factors: Factors = 8) -> None:
-        super().__init__(n_users, n_items, {"gmf": GMFBranch(factors)})
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        factors: Factors = 8,
+        init_std: InitStd = EMBEDDING_STD,
+    ) -> None:
+        super().__init__(n_users, n_items, {"gmf": GMFBranch(factors)}, init_std)
 
     network = NCF.describe
 
@@ -161,9 +170,10 @@ class MLP(NCF):
         num_layers: NumLayers = 3,
         layers: Layers | None = None,
         dropout: Dropout = 0.0,
+        init_std: InitStd = EMBEDDING_STD,
     ) -> None:
         widths = tower(factors, num_layers, layers)
-        super().__init__(n_users, n_items, {"mlp": MLPBranch(widths, dropout)})
+        super().__init__(n_users, n_items, {"mlp": MLPBranch(widths, dropout)}, init_std)
 
     network = NCF.describe
 
@@ -182,12 +192,13 @@ class NeuMF(NCF):
         layers: Layers | None = None,
         dropout: Dropout = 0.0,
         out_size: Annotated[int, Ge(2), MultipleOf(2)] | None = None,
+        init_std: InitStd = EMBEDDING_STD,
     ) -> None:
         """`out_size`: predictive factors of both branches together, instead of `factors` each."""
         factors = factors if out_size is None else out_size // 2
         widths = tower(factors, num_layers, layers)
         branches = {"gmf": GMFBranch(factors), "mlp": MLPBranch(widths, dropout)}
-        super().__init__(n_users, n_items, branches)
+        super().__init__(n_users, n_items, branches, init_std)
 
     network = NCF.describe
 

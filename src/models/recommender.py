@@ -28,6 +28,7 @@ NumLayers = Annotated[int, Ge(0), Le(100)]
 Layers = list[Annotated[int, Gt(0)]]
 Dropout = Annotated[float, Ge(0), Lt(1)]
 Power = Annotated[float, Ge(0), Le(2)]
+InitStd = Annotated[float, Gt(0)]
 
 Knowledge = Literal["pairs", "times", "order"]
 KNOWLEDGE: tuple[Knowledge, ...] = ("pairs", "times", "order")

@@ -105,6 +105,12 @@ def test_held_out_items_are_training_negatives_like_any_other(tmp_path: Path) ->
     }
 
 
+def test_held_out_items_are_no_negatives_where_all_are_excluded(tmp_path: Path) -> None:
+    assert drawn_negatives(toy(tmp_path, exclude="all")) == {
+        (user, item) for user, items in enumerate(SEEN) for item in set(range(7)) - set(items)
+    }
+
+
 def test_popular_items_are_drawn_more_often(tmp_path: Path) -> None:
     seen = [[0, 1, 2], [0, 1, 2], [0, 2, 1], [3, 4, 5]]
     data = toy(tmp_path, seen, popularity_power=1.0, negatives=100)
