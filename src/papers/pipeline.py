@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from src.papers.estimate import estimate_missing
+from src.papers.estimate import estimate_missing, measure_steps
 from src.papers.markdown import ABOUT, DIFFERENCES, fill_marks
 from src.papers.page import WrittenPage, write_page
 from src.papers.provenance import list_facts
@@ -21,7 +21,7 @@ def reproduce(request: PaperRequest) -> None:
     every = [sweep for mine in sweeps.values() for sweep in mine]
     jobs = [job for sweep in every for job in sweep.jobs]
     if request.run or request.estimate:
-        _say(estimate_missing(jobs, request.workers).describe())
+        _say(estimate_missing(jobs, request.workers, measure_steps).describe())
     if request.estimate:
         return
     failed = run_missing(sweeps, request.workers) if request.run else []

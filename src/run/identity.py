@@ -72,3 +72,8 @@ def name_kind(options: Plain) -> str:
     trainer = {name: value for name, value in options["trainer"].items() if name != "threads"}
     others = [options.get(group) for group in ("loss", "optimizer", "protocol")]
     return json.dumps([model, data, trainer, *others], sort_keys=True)
+
+
+def name_shape(options: Plain) -> str:
+    """Return what decides how long a step of a run with these options takes, as text to compare."""
+    return name_kind({**options, "protocol": None, "trainer": {}})

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from src.papers.estimate import Estimate, estimate_missing, read_seconds
+from src.config.compose import Plain
+from src.papers.estimate import Estimate, Records, estimate_missing, measure_steps, read_records
 from src.papers.exhibits import EXHIBITS, name_system
 from src.papers.request import PaperRequest
 from src.papers.sweeps import list_sweeps
 from src.run.identity import name_kind
+from src.run.rehearsal import Rehearsal
 from src.sweeping.plan import Job
 from tests.papers.test_sweeps import TINY
 
@@ -92,6 +94,21 @@ def test_it_does_not_matter_from_which_runs_a_model_starts() -> None:
     assert name_kind(change(GMF, "model", pretrained="words.txt")) != name_kind(GMF)
 
 
+class Watch:
+    """What twenty steps of a run said: 3 s of training an epoch, 1 s of judging and keeping it."""
+
+    training_seconds, judging_seconds, keeping_seconds = 3.0, 0.75, 0.25
+
+
+def measure(options: Plain) -> Rehearsal:
+    """Return what a run of two epochs would be found to take."""
+    return Rehearsal("", 0, 0, 0, 0, 256, 2, Watch(), False, False)  # type: ignore[arg-type]
+
+
+def never(options: Plain) -> Rehearsal:
+    raise AssertionError("runs of this kind have run before")
+
+
 def test_seconds_of_recorded_runs(tmp_path: Path) -> None:
     finish(plan_job(tmp_path, "a", GMF), fit=10.0)
     finish(plan_job(tmp_path, "b", {**GMF, "seed": 1}), fit=20.0, refit=5.0)
@@ -99,8 +116,9 @@ def test_seconds_of_recorded_runs(tmp_path: Path) -> None:
     unfinished = plan_job(tmp_path, "d", NEUMF)
     unfinished.folder.mkdir()
     (unfinished.folder / "config.yaml").write_text(yaml.safe_dump(NEUMF))
-    assert read_seconds([tmp_path]) == {name_kind(GMF): [10.0, 25.0], name_kind(NEUMF): [100.0]}
-    assert read_seconds([tmp_path / "nowhere"]) == {}
+    seconds = {name_kind(GMF): [10.0, 25.0], name_kind(NEUMF): [100.0]}
+    assert read_records([tmp_path]) == Records(seconds, 1.0)
+    assert read_records([tmp_path / "nowhere"]) == Records({}, 1.0)
 
 
 def test_a_run_takes_the_median_of_its_kind(tmp_path: Path) -> None:
@@ -108,16 +126,43 @@ def test_a_run_takes_the_median_of_its_kind(tmp_path: Path) -> None:
     for job, seconds in zip(jobs, (10.0, 90.0, 20.0), strict=False):
         finish(job, fit=seconds)
     # two are missing, of a kind that took 10, 20 and 90 seconds; one that is named twice runs once
-    assert estimate_missing([*jobs, jobs[-1]], workers=1) == Estimate(3, 2, 0, 40.0, 1)
-    assert estimate_missing(jobs, workers=2) == Estimate(3, 2, 0, 20.0, 2)
-    assert estimate_missing(jobs[:3], workers=2) == Estimate(3, 0, 0, 0.0, 2)
+    assert estimate_missing([*jobs, jobs[-1]], 1, never) == Estimate(3, 2, 0, 40.0, 1)
+    assert estimate_missing(jobs, 2, never) == Estimate(3, 2, 0, 20.0, 2)
+    assert estimate_missing(jobs[:3], 2, never) == Estimate(3, 0, 0, 0.0, 2)
 
 
-def test_nothing_is_guessed_of_other_kinds(tmp_path: Path) -> None:
+def test_what_has_not_run_is_measured(tmp_path: Path) -> None:
     jobs = [plan_job(tmp_path, "a", GMF), plan_job(tmp_path, "b", NEUMF)]
-    assert estimate_missing(jobs, workers=1) == Estimate(0, 0, 2, 0.0)
+    # 30 epochs of 4 s each
+    assert estimate_missing(jobs, 1, measure) == Estimate(0, 0, 2, 240.0)
     finish(plan_job(tmp_path, "c", {**GMF, "seed": 7}), fit=12.5)
-    assert estimate_missing(jobs, workers=1) == Estimate(0, 1, 1, 12.5)
+    assert estimate_missing(jobs, 1, measure) == Estimate(0, 1, 1, 132.5)
+
+
+def test_one_of_a_shape_is_measured_for_all_protocols(tmp_path: Path) -> None:
+    measured = []
+    test = change(GMF, "protocol", name="ncf2017")
+    refit = change(GMF, "protocol", refit=True)
+    through = change(test, "trainer", patience=None, max_epochs=10)
+    jobs = [plan_job(tmp_path, str(i), one) for i, one in enumerate((GMF, test, refit, through))]
+
+    def note(options: Plain) -> Rehearsal:
+        measured.append(options)
+        return measure(options)
+
+    # 30 epochs of 4 s, in refit 30 of 3 s more, and 10 of 4 s
+    assert estimate_missing(jobs, 1, note).seconds == 120 + 120 + 210 + 40
+    assert measured == [GMF]
+
+
+def test_a_run_that_may_stop_early_takes_as_long_as_those_before(tmp_path: Path) -> None:
+    finish(plan_job(tmp_path, "a", GMF), fit=1.0)
+    metrics = {"fit/seconds": 1.0, "fit/epochs": 15}  # of 30
+    (tmp_path / "a" / "metrics.json").write_text(json.dumps(metrics))
+    through = change(NEUMF, "trainer", patience=None)
+    stopping, whole = plan_job(tmp_path, "b", NEUMF), plan_job(tmp_path, "c", through)
+    assert estimate_missing([stopping], 1, measure).seconds == 60
+    assert estimate_missing([whole], 1, measure).seconds == 120
 
 
 @pytest.mark.parametrize(
@@ -131,15 +176,13 @@ def test_nothing_is_guessed_of_other_kinds(tmp_path: Path) -> None:
         ),
         (
             Estimate(10, 60, 4, 45.0),
-            "74 runs: 10 there, 64 missing, which take about 45 s, as 60 of them took before; "
-            "4 are of a kind that has not run here yet",
+            "74 runs: 10 there, 64 missing, which take about 45 s, as 60 of them took before, "
+            "the others by some of their steps",
         ),
         (
-            Estimate(0, 2, 1, 45.0),
-            "3 runs: 0 there, 3 missing, which take about 45 s, as 2 of them took before; "
-            "1 is of a kind that has not run here yet",
+            Estimate(0, 0, 1, 10.0),
+            "1 run: 0 there, 1 missing, which take about 10 s, by some of their steps",
         ),
-        (Estimate(0, 0, 1, 0.0), "1 run: 0 there, 1 missing, of kinds that have not run here yet"),
     ],
 )
 def test_the_line(found: Estimate, line: str) -> None:
@@ -160,7 +203,9 @@ def test_each_run_and_each_stage_counts_once(tmp_path: Path) -> None:
     before, now = (plan_paper_jobs(tmp_path, seed) for seed in (0, 1))
     # NeuMF from scratch and pre-trained at two sizes, GMF and MLP at 8 factors
     assert len(now) == 6
-    assert estimate_missing(now.values(), workers=1) == Estimate(0, 0, 6, 0.0)
+    # eight runs: the two pre-trained ones at 16 factors bring a GMF and an MLP along
+    each = 4.0 * now["gmf", 8].options["trainer"]["max_epochs"]
+    assert estimate_missing(now.values(), 1, measure) == Estimate(0, 0, 6, 8 * each)
     for key, seconds in {("gmf", 8): 1.0, ("mlp", 8): 2.0, ("neumf", 8): 4.0}.items():
         finish(before[key], fit=seconds)
     # its record names the runs that it began with
@@ -169,22 +214,31 @@ def test_each_run_and_each_stage_counts_once(tmp_path: Path) -> None:
     fused["model"]["pretrained"] = {"gmf": "jobs/a", "mlp": "jobs/b"}
     finish(before["neumf-pretrained", 8], fused, fit=8.0)
     # the parts at 8 factors are runs of their own too; none of those at 16 has run
-    assert estimate_missing(now.values(), workers=1) == Estimate(0, 4, 2, 15.0)
+    assert estimate_missing(now.values(), 1, measure) == Estimate(0, 4, 2, 15 + 4 * each)
     for job in (now["gmf", 8], now["neumf", 8]):
         finish(job, fit=3.0)
-    assert estimate_missing(now.values(), workers=1) == Estimate(2, 2, 2, 10.0)
+    assert estimate_missing(now.values(), 1, measure) == Estimate(2, 2, 2, 10 + 4 * each)
     # alone, it brings the stage that is missing along
     fusion = now["neumf-pretrained", 8]
-    assert estimate_missing([fusion], workers=1) == Estimate(0, 1, 0, 10.0)
+    assert estimate_missing([fusion], 1, never) == Estimate(0, 1, 0, 10.0)
     finish(now["mlp", 8], fit=3.0)
-    assert estimate_missing([fusion], workers=1) == Estimate(0, 1, 0, 8.0)
+    assert estimate_missing([fusion], 1, never) == Estimate(0, 1, 0, 8.0)
 
 
-def test_a_run_is_not_timed_without_its_stages(tmp_path: Path) -> None:
+def test_a_run_is_measured_with_its_stages(tmp_path: Path) -> None:
     before, now = (plan_paper_jobs(tmp_path, seed) for seed in (0, 1))
     fused = deepcopy(before["neumf-pretrained", 8].options)
     del fused["pretrain"]
     fused["model"]["pretrained"] = {"gmf": "jobs/a", "mlp": "jobs/b"}
     finish(before["neumf-pretrained", 8], fused, fit=8.0)
     fusion = now["neumf-pretrained", 8]
-    assert estimate_missing([fusion], workers=1) == Estimate(0, 0, 1, 0.0)
+    each = 4.0 * fusion.options["trainer"]["max_epochs"]
+    assert estimate_missing([fusion], 1, measure) == Estimate(0, 0, 1, 8 + 2 * each)
+
+
+def test_steps_are_measured_without_the_runs_that_a_model_starts_from(tmp_path: Path) -> None:
+    fusion = plan_paper_jobs(tmp_path, 0)["neumf-pretrained", 8]
+    found = measure_steps(fusion.options)
+    assert found.seconds > 0
+    assert found.epochs == fusion.options["trainer"]["max_epochs"]
+    assert not (tmp_path / "jobs").exists()
