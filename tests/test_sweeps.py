@@ -12,6 +12,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from src.tracking.reading import Reader
 from src.tracking.views import ALL_RUNS, TAG
 from tests.commands import SMALL_DATA, TINY, Finished, start, train
 from tests.test_end_to_end import repeatable
@@ -199,6 +200,15 @@ def test_pretraining_is_shared_with_jobs(trained: TrainedHome, call: Call) -> No
     assert fused.status == 0, fused.err
     assert "pre-training gmf" in fused.out
     assert fused.out.count("\nepoch ") == 1  # the fusion's own
+
+
+def test_a_job_that_another_had_as_a_stage_has_a_record(trained: TrainedHome, call: Call) -> None:
+    words = ("-m", *ONE_EPOCH, "tracking.experiment=both", "seed=4", "sweep.name=both")
+    systems = "experiment=paper/system/neumf-pretrained,paper/system/gmf"
+    finished = call(*words, systems, "data=synthetic", home=trained.home)
+    assert finished.status == 0, finished.err
+    runs = Reader(trained.uri).sweep("both")
+    assert {run.tags["model"] for run in runs} == {"neumf", "gmf"}
 
 
 def test_an_unknown_option_ends_the_sweep_before_it_begins(call: Call, tmp_path: Path) -> None:
