@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> None:
     names = [word for word in words if "=" not in word]
     make_missing(names, archive)
     page = DOCS / "baselines.md"
-    released, with_order = read(RELEASED), read(WITH_ORDER)
+    released, with_order = read(RELEASED, archive), read(WITH_ORDER, archive)
     fill_mark(page, RELEASED, format_table(released, PUBLISHED))
     fill_mark(page, WITH_ORDER, format_table(with_order, {}))
     draw_speed(released, DOCS / "baselines.png")

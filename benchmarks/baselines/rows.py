@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from src.config.paths import CONF, OUTPUTS
+from src.config.paths import CONF
 from src.errors import UserError
 from src.papers.exhibits import NO_CHANCE
+from src.papers.sweeps import compose_sweep
+from src.run.provenance import read_provenance
+from src.sweeping.plan import plan
 
 RELEASED, WITH_ORDER = "ncf-ml-1m", "ml-1m"
 ARCHIVE = {RELEASED: "data.times", WITH_ORDER: "data.path"}
 """The option of each data set that takes a MovieLens-1M folder."""
 SEEDS = (0, 1, 2)
 PROTOCOL = "protocol=leave-one-out-latest"
-JOBS = OUTPUTS / "jobs"
 
 
 def list_experiments(data: str, wanted: Sequence[str] = ()) -> list[str]:
@@ -39,45 +41,47 @@ def make_missing(wanted: Sequence[str], archive: str | None) -> None:
         if not any(list_experiments(data, [word]) for data in ARCHIVE):
             raise UserError(f"{word}: no such experiment of {' or '.join(ARCHIVE)}")
     for seed in SEEDS:
-        for data, option in ARCHIVE.items():
+        for data in ARCHIVE:
             names = list_experiments(data, wanted)
             if seed != SEEDS[0]:
                 names = [name for name in names if name not in NO_CHANCE]
             if names:
-                experiments = ",".join(f"{data}/{name}" for name in names)
-                words = [f"experiment={experiments}", f"data={data}", PROTOCOL, f"seed={seed}"]
-                words += [] if archive is None else [f"{option}={archive}"]
-                name = f"sweep.name=baselines-{data}-{seed}"
-                command = [sys.executable, "-m", "src.train", "-m", *words, "trainer=cpu", name]
+                words = [
+                    *_make_words(data, names, seed, archive),
+                    f"sweep.name=baselines-{data}-{seed}",
+                ]
+                command = [sys.executable, "-m", "src.train", "-m", *words]
                 subprocess.run(command, check=False)  # what failed is not in the table
 
 
-def read(data: str) -> pd.DataFrame:
+def _make_words(data: str, names: Sequence[str], seed: int, archive: str | None) -> list[str]:
+    """Return the words behind `python -m src.train -m` for these experiments."""
+    experiments = ",".join(f"{data}/{name}" for name in names)
+    words = [f"experiment={experiments}", f"data={data}", PROTOCOL, f"seed={seed}", "trainer=cpu"]
+    return words if archive is None else [*words, f"{ARCHIVE[data]}={archive}"]
+
+
+def read(data: str, archive: str | None) -> pd.DataFrame:
     """Return one row a run that is there: model, seed, knows, seconds, users and metrics.
 
     "seconds" is what it takes to fit the tested weights, those of parts included; "in all" adds
     the fit before, by which the epoch is chosen. "users": NDCG@10 on test by user, float [U].
     Raises UserError where there is none.
     """
-    rows = [_read_run(folder, known) for folder, known in _find_runs(data)]
+    names = list_experiments(data)
+    rows = []
+    for seed in SEEDS:
+        jobs = plan(compose_sweep(_make_words(data, names, seed, archive)))
+        for name, job in zip(names, jobs, strict=True):
+            if job.metrics is not None:
+                rows.append({"model": name, "seed": seed, **_read_run(job.folder)})
     if not rows:
         raise UserError(f"nothing on {data} is finished yet")
     return pd.DataFrame(rows).sort_values(["model", "seed"], ignore_index=True)
 
 
-def _find_runs(data: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the finished runs of such a sweep, whoever started it, with their provenance."""
-    for file in JOBS.glob("*/provenance.json"):
-        known = json.loads(file.read_text())
-        words = dict.fromkeys(known["overrides"].split())
-        experiment = next((word for word in words if word.startswith(f"experiment={data}/")), None)
-        if experiment and PROTOCOL in words and (file.parent / "metrics.json").exists():
-            others = {word.partition("=")[0] for word in words} - {"experiment", "protocol"}
-            if "stage" not in known and others <= {"seed", "trainer", "data", ARCHIVE[data]}:
-                yield file.parent, {**known, "model": experiment.rpartition("/")[2]}
-
-
-def _read_run(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+def _read_run(folder: Path) -> dict[str, Any]:
+    known = read_provenance(folder)
     options = yaml.safe_load((folder / "config.yaml").read_text())
     parts = (options["model"].get("pretrained") or {}).values()
     own, *others = [
@@ -89,8 +93,7 @@ def _read_run(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
     tested = [metrics.get("refit/seconds", metrics["fit/seconds"]) for metrics in (own, *others)]
     return {
         **own,
-        **{name: known[name] for name in ("model", "knows", "machine")},
-        "seed": int(known["seed"]),
+        **{name: known[name] for name in ("knows", "machine")},
         "commit": known["git_commit"][:7],
         "seconds": sum(tested) + (own["fit/seconds"] if others and refit[0] else 0.0),
         "in all": chosen + sum(refit),
