@@ -55,7 +55,7 @@ def check_part(folder: Path, fingerprint: str, *, again: bool) -> None:
     It was trained on the same data, and has weights that have not seen validation; `again`: others
     that have, too.
     """
-    known = _read(folder)
+    known = read_provenance(folder)
     if known.get("data_fingerprint") != fingerprint:
         raise UserError(
             f"{folder} was trained on other data or another split, which may hold what is "
@@ -75,11 +75,11 @@ def check_part(folder: Path, fingerprint: str, *, again: bool) -> None:
 
 def check_data(folder: Path, fingerprint: str) -> None:
     """Raise UserError when the run in `folder`, which goes on, was begun with other data."""
-    if _read(folder).get("data_fingerprint", fingerprint) != fingerprint:
+    if read_provenance(folder).get("data_fingerprint", fingerprint) != fingerprint:
         raise UserError(f"{folder}: the data have changed since this run began: start anew")
 
 
-def _read(folder: Path) -> dict[str, str]:
+def read_provenance(folder: Path) -> dict[str, str]:
     """Return what is known of the run in `folder`; nothing where that is missing or damaged."""
     try:
         known = json.loads((folder / FILE).read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from src.errors import UserError
 from src.reporting.palette import distinct_color
 from src.reporting.wording import duration
 from src.run.code_identity import code_version
-from src.run.provenance import git_commit
+from src.run.provenance import git_commit, read_provenance
 from src.run.recovery import recover
 from src.run.run_views import view_sweep
 from src.sweeping.jobs import name_run, record
@@ -95,7 +94,7 @@ class SweepRecord:
         known = {child.tags.get("job") for child in children if child.status == "FINISHED"}
         for job in finished:
             if job.key not in known:
-                tags = json.loads((job.folder / "provenance.json").read_text())
+                tags = read_provenance(job.folder)
                 tags.pop("stage", None)
                 color = distinct_color(job.place)
                 mine = {"sweep": self.name, PARENT: self.tracker.run_id, COLOR: color}
@@ -150,6 +149,9 @@ class SweepRecord:
         if interrupted:  # and in no mood to wait for pictures
             print("the same command goes on from here")
         elif self.tracker.run_id is not None and counts["jobs/finished"]:
+            # what another job had as a stage before its own turn is recorded as that alone
+            done = [job for job in self.jobs if job.metrics is not None]
+            self._adopt([job for job in done if "stage" in read_provenance(job.folder)])
             self._report(self.tracker.run_id)
         note = f"{link_files(self.folder, PAGES)}\n\n{as_markdown(table)}"
         self.tracker.set_tags({NOTE: note})
