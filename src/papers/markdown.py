@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from src.errors import UserError
+from src.papers.claims import HEADINGS, ClaimTable
+from src.papers.claims import RULE as RULE_OF_CLAIMS
 from src.papers.exhibits import DATA_LABELS
 from src.papers.noise import RULE
 from src.papers.reproduction import ExhibitResult
@@ -21,18 +23,26 @@ from src.papers.table_text import (
 )
 from src.reporting.comparison.header import Fact
 
-ABOUT, DIFFERENCES = "about", "differences"
+CLAIMS, ABOUT, DIFFERENCES = "claims", "about", "differences"
 
 
 def format_sections(
-    results: Sequence[ExhibitResult], facts: Sequence[Fact], pictures: Mapping[str, Path]
+    results: Sequence[ExhibitResult],
+    facts: Sequence[Fact],
+    pictures: Mapping[str, Path],
+    claims: Sequence[ClaimTable],
 ) -> dict[str, list[str]]:
-    """Return lines of Markdown by mark: about, every exhibit, the largest differences.
+    """Return lines of Markdown by mark: claims, about, every exhibit, the largest differences.
 
-    `pictures`: by exhibit and data set, "figure4-ncf-ml-1m".
+    `pictures`: by exhibit and data set, "figure4-ncf-ml-1m", and that of the differences.
     """
     differences = [f"- {number}" for number in find_largest_differences(results)]
+    differences = differences or ["None is beyond noise."]
+    if DIFFERENCES in pictures:
+        picture = f"![Published and measured]({pictures[DIFFERENCES].name})"
+        differences = [picture, "", *differences]
     found = {
+        CLAIMS: _format_claims(claims),
         ABOUT: [
             *(f"- {fact.name}: {fact.text}" for fact in facts),
             "",
@@ -40,7 +50,7 @@ def format_sections(
             "",
             *_format_table(OVERVIEW_HEADINGS, format_overview(results)),
         ],
-        DIFFERENCES: differences or ["None is beyond noise."],
+        DIFFERENCES: differences,
     }
     if gone := list_missing(results):
         found[ABOUT] += ["", "Missing:", "", *(f"- {line}" for line in gone)]
@@ -61,6 +71,14 @@ def _format_result(result: ExhibitResult, pictures: Mapping[str, Path]) -> list[
     return lines
 
 
+def _format_claims(tables: Sequence[ClaimTable]) -> list[str]:
+    """Return the tables of claims, each under how its epochs were chosen."""
+    lines = []
+    for table in tables:
+        lines += [f"{table.title}:", "", *_format_table(HEADINGS, table.rows), ""]
+    return [*lines, RULE_OF_CLAIMS] if lines else ["No runs yet."]
+
+
 def name_files(result: ExhibitResult) -> str:
     """Return the name of the result's picture and of its CSV, without the ending."""
     return f"{result.exhibit.name}-{result.data}"
@@ -76,7 +94,7 @@ def format_page(
     title: str, results: Sequence[ExhibitResult], found: Mapping[str, Sequence[str]]
 ) -> str:
     """Return a page of all sections, the tables under their own titles."""
-    lines = [f"# {title}", "", *found[ABOUT], ""]
+    lines = [f"# {title}", "", *found[CLAIMS], "", *found[ABOUT], ""]
     for exhibit in dict.fromkeys(result.exhibit for result in results):
         lines += [f"## {exhibit.title}", "", *(f"{note}\n" for note in exhibit.notes)]
         lines += found[exhibit.name]
@@ -109,8 +127,8 @@ def fill_marks(
     """
     filled = []
     for name, lines in found.items():
-        mine = [file for key, file in pictures.items() if key.startswith(f"{name}-")]
         renamed = "\n".join(lines)
+        mine = [file for file in pictures.values() if f"({file.name})" in renamed]
         for file in mine:
             renamed = renamed.replace(f"({file.name})", f"({page.stem}-{prefix}{file.name})")
         if fill_mark(page, f"{prefix}{name}", renamed.split("\n")):

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.papers import claims
+from src.papers.dot_plot import draw_differences
 from src.papers.exhibits import DATA_LABELS, Exhibit
 from src.papers.figures import format_title, make_panels
-from src.papers.markdown import format_page, format_sections, name_files
+from src.papers.markdown import DIFFERENCES, format_page, format_sections, name_files
 from src.papers.noise import RULE
 from src.papers.reproduction import ExhibitResult, RecordedRuns
 from src.papers.table_text import (
@@ -64,6 +66,8 @@ def write_page(
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _draw_pictures(folder, results, recorded)
+    differences = draw_differences(folder / "differences.png", results)
+    judged = claims.make_claim_tables(results, recorded)
     exhibits: dict[Exhibit, list[ResultSection]] = {}
     for result in results:
         section = _write_section(folder, result, pictures.get(name_files(result)))
@@ -76,13 +80,19 @@ def write_page(
         facts=facts,
         legend=LEGEND,
         rule=RULE,
+        claims=judged,
+        claim_headings=claims.HEADINGS,
+        claim_rule=claims.RULE,
+        differences=differences,
         overview_headings=OVERVIEW_HEADINGS,
         overview=format_overview(results),
         missing=list_missing(results),
         largest=find_largest_differences(results),
         exhibits=exhibits,
     )
-    sections = format_sections(results, facts, pictures)
+    if differences is not None:
+        pictures[DIFFERENCES] = differences
+    sections = format_sections(results, facts, pictures, judged)
     text = format_page(title, results, sections)
     for picture in pictures.values():
         text = text.replace(f"({picture.name})", f"({folder.name}/{picture.name})")

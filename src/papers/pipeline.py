@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from src.papers.estimate import estimate_missing, measure_steps
-from src.papers.markdown import ABOUT, DIFFERENCES, fill_marks
+from src.papers.markdown import ABOUT, CLAIMS, DIFFERENCES, fill_marks
 from src.papers.page import WrittenPage, write_page
 from src.papers.provenance import list_facts
 from src.papers.reproduction import ExhibitResult, RecordedRuns, collect_result
@@ -62,7 +62,7 @@ def _name_marks(
 
     What is said of all together goes to the marks of the whole paper, or of the revisits.
     """
-    named = {ABOUT: f"revisits-{ABOUT}", DIFFERENCES: f"revisits-{DIFFERENCES}"}
+    named = {name: f"revisits-{name}" for name in (CLAIMS, ABOUT, DIFFERENCES)}
     if request.revisits_only:
         return {named.get(name, name): lines for name, lines in sections.items()}
     return {

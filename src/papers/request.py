@@ -60,8 +60,8 @@ class PaperRequest:
 
     @property
     def whole_paper(self) -> bool:
-        """Whether all tables and figures of the paper are asked for, and nothing else."""
-        return {exhibit.name for exhibit in self.exhibits} == set(PAPER)
+        """Whether all tables and figures of the paper are asked for."""
+        return {exhibit.name for exhibit in self.exhibits} >= set(PAPER)
 
     @property
     def revisits_only(self) -> bool:

@@ -115,19 +115,26 @@ class ComparedNumber:
     protocol: str
     metric: PaperMetric
     ours: float
+    tolerance: float
+    """How far off is within noise."""
     published: float
     difference: Difference
 
-    def __str__(self) -> str:
-        """Return the number in words: its exhibit, data, row, protocol and difference."""
-        exhibit, names = self.result.exhibit, label_row(self.result, self.row)
+    @property
+    def label(self) -> str:
+        """Return its row in words: "GMF, factors 8"."""
+        names = label_row(self.result, self.row)
         parts = [
             part if name in ("system", "model") else f"{name} {part}"
-            for name, part in zip(exhibit.named_by, names, strict=True)
+            for name, part in zip(self.result.exhibit.named_by, names, strict=True)
             if part != "–"
         ]
+        return ", ".join(parts)
+
+    def __str__(self) -> str:
+        """Return the number in words: its exhibit, data, row, protocol and difference."""
         return (
-            f"{exhibit.name}, {self.result.data}: {', '.join(parts)}, "
+            f"{self.result.exhibit.name}, {self.result.data}: {self.label}, "
             f"{METRIC_LABELS[self.metric]} {decimal(self.ours)}, {PROTOCOL_LABELS[self.protocol]}; "
             f"published {format_published(self.published)}: "
             f"{format_difference(self.difference.value)}"
@@ -142,8 +149,9 @@ def compare_numbers(result: ExhibitResult) -> Iterator[ComparedNumber]:
                 published = row.get_published(metric)
                 if published is not None:
                     difference = compare_means(measured, published)
+                    ours = measured.mean, measured.tolerance
                     yield ComparedNumber(
-                        result, row, protocol, metric, measured.mean, published, difference
+                        result, row, protocol, metric, *ours, published, difference
                     )
 
 

@@ -31,7 +31,7 @@ def written(tmp_path: Path) -> WrittenPage:
 def test_the_page_asks_for_nothing_outside_itself(written: WrittenPage) -> None:
     html = written.page.read_text()
     assert not re.search(r'(src|href)="(?!data:|#|out/)', html)
-    assert html.count("<img") == 1
+    assert html.count("<img") == 2  # figure 4, and all numbers beside the published ones
     for link in re.findall(r'href="(out/[^"]+)"', html):
         assert (written.page.parent / link).is_file()
     assert "figure4 &amp; more" in html
@@ -66,7 +66,7 @@ def test_marks_are_filled(written: WrittenPage, tmp_path: Path) -> None:
     assert "old" not in text
     assert (tmp_path / "mine-figure4-ncf-ml-1m.png").is_file()
     assert "(mine-figure4-ncf-ml-1m.png)" in text
-    with pytest.raises(UserError, match="it has none of the marks <!-- quick-about -->"):
+    with pytest.raises(UserError, match="it has none of the marks <!-- quick-claims -->"):
         fill_marks(page, "quick-", written.markdown, written.pictures)
 
 

@@ -1,0 +1,88 @@
+"""Every number of ours beside the published one, in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from src.papers.exhibits import PROTOCOL_LABELS
+from src.papers.reproduction import METRIC_LABELS, ExhibitResult
+from src.papers.table_text import ComparedNumber, compare_numbers
+from src.reporting.pictures.canvas import PAGE_DPI, make_figure, save_figure, style_axes
+
+COLORS = {"within": "#4c78a8", "above": "#2f8f4e", "below": "#c44e52"}
+WORDS = {"within": "within noise", "above": "above", "below": "below"}
+# Inches a row, and around all rows
+ROW, AROUND = 0.17, 1.4
+
+
+def draw_differences(file: Path, results: Sequence[ExhibitResult]) -> Path | None:
+    """Write a panel a metric and protocol, a row a number, sorted by difference.
+
+    Return the file, or None without any number to show.
+    """
+    panels = {
+        (metric, protocol): rows
+        for protocol in PROTOCOL_LABELS
+        for metric in METRIC_LABELS
+        if (rows := _list_numbers(results, metric, protocol))
+    }
+    if not panels:
+        return None
+    protocols = list(dict.fromkeys(protocol for _, protocol in panels))
+    height = AROUND + ROW * sum(max(len(panels[m, p]) for m in METRIC_LABELS) for p in protocols)
+    figure = make_figure(11, height)
+    grid = figure.subplots(
+        len(protocols),
+        2,
+        squeeze=False,
+        height_ratios=[max(len(panels[m, p]) for m in METRIC_LABELS) for p in protocols],
+    )
+    for axes_of_row, protocol in zip(grid, protocols, strict=True):
+        for axes, (metric, label) in zip(axes_of_row, METRIC_LABELS.items(), strict=True):
+            rows = panels[metric, protocol]
+            style_axes(axes)
+            for place, number in enumerate(rows):
+                verdict = number.difference.verdict
+                axes.plot([number.published, number.ours], [place] * 2, color="0.8", zorder=1)
+                axes.errorbar(
+                    number.ours,
+                    place,
+                    xerr=number.tolerance,
+                    fmt="o",
+                    ms=3.5,
+                    elinewidth=0.8,
+                    color=COLORS[verdict],
+                )
+                axes.plot(number.published, place, "|", ms=8, color="black")
+            axes.set_yticks(range(len(rows)), [_name(number) for number in rows], fontsize=6)
+            axes.set_ylim(-1, len(rows))
+            axes.set_title(f"{label}, {PROTOCOL_LABELS[protocol]}", fontsize="small")
+    marks = [figure.axes[0].plot([], [], "|", ms=8, color="black", label="published")[0]]
+    marks += [
+        figure.axes[0].plot([], [], "o", ms=4, color=COLORS[verdict], label=f"ours, {words}")[0]
+        for verdict, words in WORDS.items()
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False)
+    save_figure(figure, file, PAGE_DPI)
+    return file
+
+
+def _list_numbers(
+    results: Sequence[ExhibitResult], metric: str, protocol: str
+) -> list[ComparedNumber]:
+    """Return the numbers of one metric and protocol, those below the published one first.
+
+    A run that stands in two places counts once.
+    """
+    found: dict[tuple[object, ...], ComparedNumber] = {}
+    for result in results:
+        for number in compare_numbers(result):
+            if (number.metric, number.protocol) == (metric, protocol):
+                found.setdefault((result.data, number.ours, number.published), number)
+    return sorted(found.values(), key=lambda number: number.difference.value)
+
+
+def _name(number: ComparedNumber) -> str:
+    """Return what the row is of: "NeuMF, pre-trained, factors 8 (table2)"."""
+    return f"{number.label} ({number.result.exhibit.name})"
