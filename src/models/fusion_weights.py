@@ -17,6 +17,8 @@ Gain = Callable[[Tensor, Tensor], Tensor]
 EVALUATIONS = 60
 # A weight's first step in the search
 STEP = 0.3
+# Rows judged at a time
+TOGETHER = 32
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ class _Search:
     """The targets, and how often they were judged."""
 
     def __init__(self, ahead: Sequence[Tensor], left_out: Tensor, gain: Gain) -> None:
-        self.ahead, self.gain = ahead, gain
-        self.candidate = ~left_out
-        self.n_candidates = self.candidate.sum(1)
+        first, *others = ahead
+        # whose weight is 1: what is no candidate is never ahead
+        self.ahead = [first.masked_fill(left_out, float("-inf")), *others]
+        self.n_candidates = left_out.logical_not().sum(1)
+        self.gain = gain
         self.evaluations = 0
 
     def run(self, rows: Tensor) -> NDArray[np.float64]:
@@ -95,15 +99,23 @@ class _Rows:
 
     def __init__(self, search: _Search, rows: Tensor) -> None:
         self.search = search
-        self.parts = [part[rows] for part in search.ahead]
-        self.candidate, self.n = search.candidate[rows], search.n_candidates[rows]
-        self.fused = torch.empty_like(self.parts[0])
+        whole = len(rows) == len(search.n_candidates)
+        self.parts = search.ahead if whole else [part[rows] for part in search.ahead]
+        self.n = search.n_candidates[rows]
 
     def judge(self, weights: NDArray[np.float64]) -> float:
         """Return the mean gain; ties count against the target."""
         self.search.evaluations += 1
-        torch.mul(self.parts[0], float(weights[0]), out=self.fused)
-        for weight, part in zip(weights[1:], self.parts[1:], strict=True):
-            self.fused.add_(part, alpha=float(weight))
-        before = ((self.fused >= 0) & self.candidate).sum(1)
-        return self.search.gain(before, self.n).mean().item()
+        before = [
+            self._count(range(first, min(first + TOGETHER, len(self.n))), weights)
+            for first in range(0, len(self.n), TOGETHER)
+        ]
+        return self.search.gain(torch.cat(before).long(), self.n).mean().item()
+
+    def _count(self, rows: range, weights: NDArray[np.float64]) -> Tensor:
+        """Count the items that are ahead in these rows; few rows stay in cache."""
+        first, *others = (part[rows.start : rows.stop] for part in self.parts)
+        fused = first * float(weights[0])
+        for weight, part in zip(weights[1:], others, strict=True):
+            fused.add_(part, alpha=float(weight))
+        return fused.ge_(0).sum(1)
