@@ -39,6 +39,7 @@ COMMANDS = {
     "evaluate",
     "recommend",
     "export",
+    "convert",
     "serve",
     "judge",
     "tune",
@@ -93,6 +94,7 @@ def test_the_root_holds_the_commands_and_what_they_share() -> None:
         ("jinja2", "reporting"),
         ("fastapi", "serving"),
         ("uvicorn", "serving"),
+        ("h5py", "run"),
     ],
 )
 def test_a_library_is_known_in_one_room(library: str, room: str) -> None:

@@ -44,6 +44,22 @@ def replacing(file: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to; it becomes `folder`, which isn't there, at the end, at once."""
+    working = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    try:
+        yield working
+        flush_files(working)
+        working.rename(folder)
+        flush_to_disk(folder.parent)
+    except BaseException:
+        shutil.rmtree(working, ignore_errors=True)
+        raise
+
+
 def share(file: Path, other: Path) -> None:
     """Make `other` a second name of the file; a copy where the file system has no links."""
     with replacing(other) as part:

@@ -25,6 +25,14 @@ def take_list(word: str, names: Collection[str]) -> str:
     return assign(name, [one.strip("[]'\" ") for one in value.split(",")])
 
 
+def take_text(word: str, names: Collection[str]) -> str:
+    """Return NAME=VALUE as a text where NAME is one of `names`: files' names may have brackets."""
+    name, given, value = word.partition("=")
+    if name not in names or not given or value in ("null", "") or value[0] in "'\"":
+        return word
+    return assign(name, value)
+
+
 def quote(value: Any) -> str:
     """Write a value as Hydra reads it on a command line, exact to the last bit.
 

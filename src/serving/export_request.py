@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from annotated_types import Ge, Le
 
 from src.config.build import check
 from src.config.compose import Plain
+from src.config.durable import making
 from src.errors import UserError
 from src.run.options import read_options
 from src.run.saved import read_changed_options
@@ -58,15 +58,8 @@ def write_export(run: LoadedRun, request: ExportRequest) -> Path:
     folder = given or run.folder / f"export-{request.format}"
     if folder.exists():
         raise UserError(f"{folder} is there already: name another by out=FOLDER, or remove it")
-    working = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(parents=True)
-    try:
+    with making(folder) as working:
         written = EXPORTS[request.format](run, working, request.k)
-        working.rename(folder)
-    except BaseException:
-        shutil.rmtree(working, ignore_errors=True)
-        raise
     return folder / written.relative_to(working)
 
 

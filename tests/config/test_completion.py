@@ -42,6 +42,7 @@ def test_suggestions(line: str, choices: list[str]) -> None:
         ("paper", "model.fac", "model.factors="),
         ("runs", "cle", "clean="),
         ("recommend", "his", "history="),
+        ("convert", "ker", "keras="),
     ],
 )
 def test_every_command_has_its_own(command: str, word: str, choice: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from src.config.compose import compose, keep_text
-from src.config.quoting import assign, quote
+from src.config.quoting import assign, quote, take_text
 
 # every text, and those of the characters that mean something to Hydra or OmegaConf
 TEXTS = st.text() | st.text("\\'\"${}[]()ab ,=:.~+1e\n\t")
@@ -83,3 +83,21 @@ def test_a_job_s_folder_is_its_key(key: str) -> None:
 )
 def test_numbers_in_names_are_names(word: str, kept: str) -> None:
     assert keep_text(word, {"name"}) == kept
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("keras=a_[64,32]_1.h5", "a_[64,32]_1.h5"),
+        ("keras='a b.h5'", "a b.h5"),
+        ("keras=5", "5"),
+        ("keras=null", None),
+    ],
+)
+def test_names_of_files_are_texts(word: str, value: str | None) -> None:
+    assert read(take_text(word, ["keras"]).removeprefix("keras=")) == value
+
+
+def test_other_options_are_left_alone() -> None:
+    for word in ("data=[1]", "keras", "keras="):
+        assert take_text(word, ["keras"]) == word
