@@ -24,7 +24,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 GROUPS = [group for group in GROUPS if group not in ("hydra", "search")]
 COMMANDS = ("train", "evaluate")
 # Experiments called by what they know
-FUSIONS = ("best", "best-times", "order")
+FUSIONS = ("best", "best-times", "fused-neumf", "order")
 
 
 def composed(
