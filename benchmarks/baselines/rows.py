@@ -26,6 +26,11 @@ SEEDS = (0, 1, 2)
 PROTOCOL = "protocol=leave-one-out-latest"
 
 
+def list_seeds(name: str) -> tuple[int, ...]:
+    """Return the seeds of a model: one says it all of those that draw nothing."""
+    return SEEDS[:1] if name in NO_CHANCE else SEEDS
+
+
 def list_experiments(data: str, wanted: Sequence[str] = ()) -> list[str]:
     """Return a data set's experiments that have one of the names, such as ease or ml-1m/ease."""
     names = sorted(file.stem for file in (CONF / "experiment" / data).glob("*.yaml"))
@@ -42,9 +47,7 @@ def make_missing(wanted: Sequence[str], archive: str | None) -> None:
             raise UserError(f"{word}: no such experiment of {' or '.join(ARCHIVE)}")
     for seed in SEEDS:
         for data in ARCHIVE:
-            names = list_experiments(data, wanted)
-            if seed != SEEDS[0]:
-                names = [name for name in names if name not in NO_CHANCE]
+            names = [name for name in list_experiments(data, wanted) if seed in list_seeds(name)]
             if names:
                 words = [
                     *_make_words(data, names, seed, archive),
@@ -68,9 +71,9 @@ def read(data: str, archive: str | None) -> pd.DataFrame:
     the fit before, by which the epoch is chosen. "users": NDCG@10 on test by user, float [U].
     Raises UserError where there is none.
     """
-    names = list_experiments(data)
     rows = []
     for seed in SEEDS:
+        names = [name for name in list_experiments(data) if seed in list_seeds(name)]
         jobs = plan(compose_sweep(_make_words(data, names, seed, archive)))
         for name, job in zip(names, jobs, strict=True):
             if job.metrics is not None:
@@ -83,7 +86,7 @@ def read(data: str, archive: str | None) -> pd.DataFrame:
 def _read_run(folder: Path) -> dict[str, Any]:
     known = read_provenance(folder)
     options = yaml.safe_load((folder / "config.yaml").read_text())
-    parts = (options["model"].get("pretrained") or {}).values()
+    parts = filter(None, (options["model"].get("pretrained") or {}).values())
     own, *others = [
         json.loads(Path(place, "metrics.json").read_text()) for place in (folder, *parts)
     ]
