@@ -85,4 +85,6 @@ def _list_numbers(
 
 def _name(number: ComparedNumber) -> str:
     """Return what the row is of: "NeuMF, pre-trained, factors 8 (table2)"."""
-    return f"{number.label} ({number.result.exhibit.name})"
+    exhibit = number.result.exhibit
+    only_mlp = "MLP, " if "layers" in exhibit.named_by else ""
+    return f"{only_mlp}{number.label} ({exhibit.name})"
