@@ -30,6 +30,7 @@ def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
     training = sum(_sum_training_seconds(record) for record in records)
     machines = dict.fromkeys(r.tags["machine"] for r in records if "machine" in r.tags)
     seeds = sorted({int(record.params["seed"]) for record in records})
+    known = dict.fromkeys(r.tags["knows"] for r in records if "knows" in r.tags)
     return [
         *asked_for,
         Fact("runs", f"{counted(len(records), 'run')}, {training / 3600:.1f} h of training"),
@@ -37,6 +38,7 @@ def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
         Fact("commit", listed(commits)),
         *([Fact("machine", listed(machines))] if machines else []),
         Fact("seeds", listed(seeds)),
+        *([Fact("models know", listed(known))] if known else []),
         *(
             Fact(f"settings, {protocol}", _list_settings(records, protocol))
             for protocol in dict.fromkeys(r.params["protocol.name"] for r in records)

@@ -18,7 +18,7 @@ from tests.papers.made import make_job, make_record, make_result, make_runs
 @pytest.fixture
 def written(tmp_path: Path) -> WrittenPage:
     jobs = [make_job("a"), make_job("b", "gmf", 16), make_job("c", "mlp")]
-    kept = make_runs(make_record("a", 0.643, 0.371), make_record("b", 0.5, 0.3))
+    kept = make_runs(make_record("a", 0.643, 0.371, knows="pairs"), make_record("b", 0.5, 0.3))
     results = [
         make_result("figure4", jobs, kept),
         make_result("table2", [make_job("n", "neumf")], kept),
@@ -43,6 +43,7 @@ def test_facts_come_from_the_records(written: WrittenPage) -> None:
     assert "- runs: 2 runs, 1.0 h of training" in text
     assert "- made: 2023-11-14" in text
     assert "- commit: c0ffee0" in text
+    assert "- models know: pairs" in text
     assert "- settings, leave-one-out: batch size 4096; learning rate 0.005" in text
     assert RULE in text
 
