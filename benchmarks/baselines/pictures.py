@@ -14,22 +14,30 @@ from src.reporting.pictures.points import TradePoint, draw_tradeoff, find_front
 MARKERS: dict[str, str] = dict(zip(KNOWLEDGE, "osD", strict=True))
 
 
+FAR_BELOW = ("random", "itempop")
+"""Models that would press all others together."""
+SIZE = (7.5, 5.5)
+
+
 def draw_speed(runs: pd.DataFrame, file: Path) -> None:
-    """Write NDCG@10 against the seconds that fitting takes, a point a model."""
+    """Write NDCG@10 against the seconds that fitting takes, a point a model but those far below."""
     points = [
         TradePoint(
             name=str(name),
             series=str(group["knows"].iloc[0]),
-            seconds=max(group["seconds"].median(), 0.01),
+            seconds=group["seconds"].median(),
             quality=group["test/ndcg@10"].mean(),
             sd=None if len(group) == 1 else group["test/ndcg@10"].std(),
         )
         for name, group in runs.groupby("model")
     ]
-    points = [point for point in points if point.name != "random"]  # far below all others
+    points = sorted(
+        (point for point in points if point.name not in FAR_BELOW),
+        key=lambda point: list(MARKERS).index(point.series),
+    )
     names = {point.name for point in points}
     best = find_front(points, lower_is_better=False)
-    draw_tradeoff(file, points, names, "NDCG@10 on test", best, MARKERS)
+    draw_tradeoff(file, points, names, "NDCG@10 on test", best, MARKERS, SIZE)
 
 
 def draw_estimates(runs: pd.DataFrame, file: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from src.reporting.palette import model_colors
-from src.reporting.pictures.canvas import PAGE_DPI, new_figure, save_figure
+from src.reporting.pictures.canvas import PAGE_DPI, WIDTH, new_figure, save_figure
 from src.reporting.pictures.lines import count_legend_columns
 
 if TYPE_CHECKING:
@@ -108,12 +108,13 @@ def draw_tradeoff(
     label: str,
     best: Sequence[TradePoint],
     markers: Mapping[str, str] = MappingProxyType({}),
+    size: tuple[float, float] = (WIDTH, 4.2),
 ) -> None:
     """Write quality against training time, with the front `best` and the names `named`.
 
-    markers: the shape of a series' points where it is no disc.
+    markers: the shape of a series' points where it is no disc. size: inches across and up.
     """
-    figure, axes = new_figure(height=4.2)
+    figure, axes = new_figure(*size)
     colors = model_colors(point.series for point in points)
     axes.plot(
         [point.seconds for point in best],
@@ -141,7 +142,7 @@ def draw_tradeoff(
     if min(times) > 0 and max(times) / min(times) > LOGARITHMIC:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
-    axes.margins(0.12)
+    axes.margins(0.15, 0.12)
     axes.set(xlabel="training, seconds", ylabel=label)
     figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     figure.draw_without_rendering()
