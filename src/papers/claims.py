@@ -40,7 +40,7 @@ class Claim:
 
 
 def _compare_neumf(*others: str) -> tuple[tuple[Row, Row], ...]:
-    """Pair the pre-trained NeuMF with other systems at all numbers of factors."""
+    """Set the pre-trained NeuMF against other systems at all numbers of factors."""
     return tuple(
         (Row("figure4", ("neumf-pretrained", factors)), Row("figure4", (other, factors)))
         for other, factors in product(others, FACTORS)
@@ -48,7 +48,7 @@ def _compare_neumf(*others: str) -> tuple[tuple[Row, Row], ...]:
 
 
 def _compare_negatives(other: int) -> tuple[tuple[Row, Row], ...]:
-    """Pair four and six negatives with another number of them, for each system."""
+    """Set four and six negatives against another number of them, for each system."""
     return tuple(
         (Row("figure7", (system, best)), Row("figure7", (system, other)))
         for system, best in product(("gmf", "mlp", "neumf-pretrained"), (4, 6))

@@ -33,13 +33,13 @@ def run_missing(sweeps: Mapping[str, Sequence[Sweep]], workers: int) -> list[Swe
         for sweep in every:
             jobs = [job for job in sweep.jobs if job.options["seed"] == seed]
             if not _are_complete(jobs):
-                if _train(_select_seed(sweep, seed), sweep, workers):
+                if _train([*_select_seed(sweep, seed), *_name_and_launcher(sweep, workers)]):
                     failed[sweep.name] = sweep
                 elif len(sweep.seeds) > 1:
                     by_seed[sweep.name] = sweep
     for name, sweep in by_seed.items():
         if name not in failed:
-            _train(sweep.words, sweep, workers)
+            _train([*sweep.words, *_name_and_launcher(sweep, workers)])
     return list(failed.values())
 
 
@@ -60,19 +60,17 @@ def _are_complete(jobs: Sequence[Job]) -> bool:
     )
 
 
-def _choose_launcher(workers: int) -> list[str]:
-    """Return the words of the launcher that runs so many jobs at once."""
-    if workers == 1:
-        return []
-    return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+def _name_and_launcher(sweep: Sweep, workers: int) -> list[str]:
+    """Return the words of the sweep's name, and of the launcher that runs so many jobs at once."""
+    launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+    return [assign("sweep.name", sweep.name), *(launcher if workers > 1 else [])]
 
 
-def _train(words: Sequence[str], sweep: Sweep, workers: int) -> int:
+def _train(words: Sequence[str]) -> int:
     """Run `python -m src.train -m WORDS`, whose output is ours, and return its status.
 
     Raises KeyboardInterrupt when it was interrupted, SystemExit when it was terminated.
     """
-    words = [*words, assign("sweep.name", sweep.name), *_choose_launcher(workers)]
     print(f"\n{command_line('train', '-m', *words)}", flush=True)
     process = subprocess.Popen(
         own_command("train", *add_search_words("-m", *words)), env=own_environment()

@@ -26,12 +26,13 @@ SWEEPS = {
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What is called: the sweep's name and its words behind the experiment."""
+    """What is called: the sweep's name and its words between the experiment and that."""
     called: list[tuple[str, str]] = []
 
-    def train(words: Sequence[str], sweep: Sweep, workers: int) -> int:
-        called.append((sweep.name, " ".join(words[1:])))
-        return int(sweep.name == "six" and "seed=1" in words)
+    def train(words: Sequence[str]) -> int:
+        *others, name = words[1:]
+        called.append((name.removeprefix("sweep.name="), " ".join(others)))
+        return int(name == "sweep.name=six" and "seed=1" in words)
 
     monkeypatch.setattr(running, "_train", train)
     monkeypatch.setattr(running, "_are_complete", lambda jobs: not jobs)
