@@ -74,16 +74,21 @@ def estimate_missing(jobs: Iterable[Job], workers: int, measure: Measure) -> Est
     ]
     # a stage that several jobs share runs once
     runs = {folder: options for mine in work for folder, options in mine.items()}
-    measured: dict[str, Rehearsal] = {}
+    unknown: dict[str, Plain] = {}
+    for options in runs.values():
+        if name_kind(options) not in recorded.seconds:
+            unknown.setdefault(name_shape(options), options)
+    if unknown:
+        kinds = counted(len(unknown), "kind")
+        print(f"timing some steps of {kinds} of runs that have not run here yet", flush=True)
+    measured = {shape: measure(options) for shape, options in unknown.items()}
     seconds = 0.0
     for options in runs.values():
-        kind, shape = name_kind(options), name_shape(options)
-        if kind not in recorded.seconds and shape not in measured:
-            measured[shape] = measure(options)
+        took = recorded.seconds.get(name_kind(options))
         seconds += (
-            median(recorded.seconds[kind])
-            if kind in recorded.seconds
-            else _predict(measured[shape], options, recorded.share)
+            _predict(measured[name_shape(options)], options, recorded.share)
+            if took is None
+            else median(took)
         )
     n_timed = len(timed)
     return Estimate(
