@@ -83,6 +83,8 @@ def format_significance(runs: pd.DataFrame) -> list[str]:
     """Return Markdown: the best models against the reference, user by user, over their seeds."""
     means = runs.groupby("model")["test/ndcg@10"].mean().sort_values(ascending=False)
     users = {name: np.mean(list(group["users"]), axis=0) for name, group in runs.groupby("model")}
+    if REFERENCE not in users:
+        return [f"`{REFERENCE}` has no runs here."]
     best = [str(name) for name in means.index if name != REFERENCE][:BEST]
     found = pd.concat([compare({name: users[name], REFERENCE: users[REFERENCE]}) for name in best])
     lines = [
