@@ -20,6 +20,7 @@ from benchmarks.baselines.tables import (
     format_significance,
     format_table,
 )
+from src.errors import UserError
 from src.papers.markdown import fill_mark
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -42,4 +43,8 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -86,7 +86,6 @@ class JudgedClaim:
     """What the runs under one protocol say of a claim."""
 
     claim: Claim
-    protocol: str
     settings: int
     """How many of the claim's settings both sides have runs at."""
     seeds: int
@@ -130,18 +129,18 @@ def judge_claims(
         chosen = generator.integers(first, first + n, size=(RESAMPLES, n))
         drawn[name] = np.take_along_axis(means, chosen, 1).mean(1)
         first += n
-    judged = [_test(claim, protocol, runs, drawn) for claim in CLAIMS]
+    judged = [_test(claim, runs, drawn) for claim in CLAIMS]
     there = [one for one in judged if one.settings]
     adjusted = iter(holm(np.array([one.p for one in there])) if there else ())
     return [replace(one, p=float(next(adjusted))) if one.settings else one for one in judged]
 
 
 def _test(
-    claim: Claim, protocol: str, runs: Mapping[Row, Sequence[Values]], drawn: Mapping[Row, Values]
+    claim: Claim, runs: Mapping[Row, Sequence[Values]], drawn: Mapping[Row, Values]
 ) -> JudgedClaim:
     pairs = [pair for pair in claim.pairs if pair[0] in runs and pair[1] in runs]
     if not pairs:
-        return JudgedClaim(claim, protocol, 0, 0, 0.0, 0.0, 0.0, 1.0)
+        return JudgedClaim(claim, 0, 0, 0.0, 0.0, 0.0, 1.0)
     means = {row: float(np.mean(runs[row])) for pair in pairs for row in pair}
     difference = float(np.mean([means[better] - means[worse] for better, worse in pairs]))
     resampled = np.mean([drawn[better] - drawn[worse] for better, worse in pairs], axis=0)
@@ -149,7 +148,7 @@ def _test(
     extreme = np.count_nonzero(np.abs(resampled - difference) >= abs(difference))
     seeds = min(len(runs[row]) for row in means)
     p = (1 + extreme) / (1 + len(resampled))
-    return JudgedClaim(claim, protocol, len(pairs), seeds, difference, float(low), float(high), p)
+    return JudgedClaim(claim, len(pairs), seeds, difference, float(low), float(high), p)
 
 
 def _read_runs(

@@ -30,13 +30,13 @@ def draw_differences(file: Path, results: Sequence[ExhibitResult]) -> Path | Non
     if not panels:
         return None
     protocols = list(dict.fromkeys(protocol for _, protocol in panels))
-    height = AROUND + ROW * sum(max(len(panels[m, p]) for m in METRIC_LABELS) for p in protocols)
-    figure = make_figure(11, height)
+    longest = [max(len(panels[metric, one]) for metric in METRIC_LABELS) for one in protocols]
+    figure = make_figure(11, AROUND + ROW * sum(longest))
     grid = figure.subplots(
         len(protocols),
         2,
         squeeze=False,
-        height_ratios=[max(len(panels[m, p]) for m in METRIC_LABELS) for p in protocols],
+        height_ratios=longest,
     )
     for axes_of_row, protocol in zip(grid, protocols, strict=True):
         for axes, (metric, label) in zip(axes_of_row, METRIC_LABELS.items(), strict=True):

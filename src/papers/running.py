@@ -25,7 +25,7 @@ def run_missing(sweeps: Mapping[str, Sequence[Sweep]], workers: int) -> list[Swe
     One seed of everything comes before the second of anything. A sweep that was run seed by seed
     is then called as a whole, which trains nothing, for a report of all seeds.
     """
-    names = sorted(sweeps, key=lambda name: BY_WORTH.index(name) if name in BY_WORTH else 99)
+    names = dict.fromkeys([*(name for name in BY_WORTH if name in sweeps), *sweeps])
     every = {sweep.name: sweep for name in names for sweep in sweeps[name]}.values()
     failed: dict[str, Sweep] = {}
     by_seed: dict[str, Sweep] = {}
@@ -52,12 +52,11 @@ def _select_seed(sweep: Sweep, seed: int) -> list[str]:
 
 def _are_complete(jobs: Sequence[Job]) -> bool:
     """Tell whether every job is finished and recorded so."""
+    if any(job.wanted for job in jobs):
+        return False  # without a look at all that is recorded
     recorded = RecordedRuns.find(jobs)
     records = [recorded.get_record(job) for job in jobs]
-    return all(
-        not job.wanted and record is not None and record.status == "FINISHED"
-        for job, record in zip(jobs, records, strict=True)
-    )
+    return all(record is not None and record.status == "FINISHED" for record in records)
 
 
 def _name_and_launcher(sweep: Sweep, workers: int) -> list[str]:
