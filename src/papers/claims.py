@@ -8,19 +8,16 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from src.evaluation.significance import LEVEL, RESAMPLES, holm
+from src.evaluation.significance import LEVEL, holm
 from src.papers.exhibits import DATA_LABELS, PROTOCOL_LABELS
 from src.papers.published import FACTORS, RowKey
-from src.papers.reproduction import ExhibitResult, RecordedRuns
+from src.papers.reproduction import ExhibitResult, PaperMetric, RecordedRuns
+from src.papers.resampling import Resampled, Values
 from src.reporting.wording import counted, decimal
 
-Values = NDArray[np.float64]
 Verdict = Literal["holds", "fails", "can't be told", "no runs yet"]
-METRIC = "ndcg@10"
-# Resamples drawn at a time: counts of 6,040 users in 500 of them are 24 MB
-TOGETHER = 500
+METRIC: PaperMetric = "ndcg@10"
 
 
 class Row(NamedTuple):
@@ -96,7 +93,7 @@ class JudgedClaim:
     high: float
     """The interval that 95 % of the resampled differences are in."""
     p: float
-    """Of no difference, two-sided, after Holm's correction for the claims under the protocol."""
+    """Of no difference, after Holm's correction for the claims under the protocol."""
 
     @property
     def verdict(self) -> Verdict:
@@ -111,44 +108,24 @@ class JudgedClaim:
 def judge_claims(
     results: Sequence[ExhibitResult], data: str, protocol: str, recorded: RecordedRuns
 ) -> list[JudgedClaim]:
-    """Test every claim on the runs under the protocol, user by user and over seeds.
-
-    A resample draws users with replacement, the same ones for all runs, and of each row as many of
-    its seeds as there are. p = (1 + #{|d* - d| >= |d|}) / (1 + resamples), as in
-    `significance.compare`.
-    """
+    """Test every claim on the runs under the protocol, user by user and over seeds."""
     runs = _read_runs(results, data, protocol, recorded)
-    names = list(runs)
-    flat = [values for name in names for values in runs[name]]
-    means = _resample_means(np.stack(flat, 1)) if flat else np.empty((RESAMPLES, 0))
-    generator = np.random.default_rng(1)
-    drawn: dict[Row, Values] = {}
-    first = 0
-    for name in names:
-        n = len(runs[name])
-        chosen = generator.integers(first, first + n, size=(RESAMPLES, n))
-        drawn[name] = np.take_along_axis(means, chosen, 1).mean(1)
-        first += n
-    judged = [_test(claim, runs, drawn) for claim in CLAIMS]
+    resampled = Resampled(runs)
+    judged = [_test(claim, runs, resampled) for claim in CLAIMS]
     there = [one for one in judged if one.settings]
     adjusted = iter(holm(np.array([one.p for one in there])) if there else ())
     return [replace(one, p=float(next(adjusted))) if one.settings else one for one in judged]
 
 
 def _test(
-    claim: Claim, runs: Mapping[Row, Sequence[Values]], drawn: Mapping[Row, Values]
+    claim: Claim, runs: Mapping[Row, Sequence[Values]], resampled: Resampled[Row]
 ) -> JudgedClaim:
     pairs = [pair for pair in claim.pairs if pair[0] in runs and pair[1] in runs]
     if not pairs:
         return JudgedClaim(claim, 0, 0, 0.0, 0.0, 0.0, 1.0)
-    means = {row: float(np.mean(runs[row])) for pair in pairs for row in pair}
-    difference = float(np.mean([means[better] - means[worse] for better, worse in pairs]))
-    resampled = np.mean([drawn[better] - drawn[worse] for better, worse in pairs], axis=0)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    extreme = np.count_nonzero(np.abs(resampled - difference) >= abs(difference))
-    seeds = min(len(runs[row]) for row in means)
-    p = (1 + extreme) / (1 + len(resampled))
-    return JudgedClaim(claim, len(pairs), seeds, difference, float(low), float(high), p)
+    found = resampled.compare(pairs)
+    seeds = min(len(runs[row]) for pair in pairs for row in pair)
+    return JudgedClaim(claim, len(pairs), seeds, found.difference, found.low, found.high, found.p)
 
 
 def _read_runs(
@@ -162,25 +139,11 @@ def _read_runs(
             name = Row(result.exhibit.name, row.key)
             if result.data != data or name not in wanted or protocol not in row.runs:
                 continue
-            tables = [
-                recorded.read_table(record, "per_user.parquet")
-                for record in row.runs[protocol].records
-            ]
-            values = [table[METRIC].to_numpy(np.float64) for table in tables if table is not None]
+            tables = [recorded.read_users(record) for record in row.runs[protocol].records]
+            values = [table[METRIC].to_numpy() for table in tables if table is not None]
             if values:
                 found[name] = values
     return found
-
-
-def _resample_means(values: Values) -> Values:
-    """Return means [resamples, runs] of values [U, runs] over users drawn with replacement."""
-    generator = np.random.default_rng(0)
-    n = len(values)
-    counts = (
-        generator.multinomial(n, np.full(n, 1 / n), size=TOGETHER)
-        for _ in range(RESAMPLES // TOGETHER)
-    )
-    return np.concatenate([drawn @ values / n for drawn in counts])
 
 
 @dataclass(frozen=True)

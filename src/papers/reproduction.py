@@ -93,6 +93,7 @@ class RecordedRuns:
     def __init__(self, found: Mapping[str, tuple[Reader, Record]]) -> None:
         """Take each job's run, and what reads its files, by the job's key."""
         self._found = found
+        self._users: dict[str, pd.DataFrame | None] = {}
 
     @classmethod
     def find(cls, jobs: Iterable[Job]) -> RecordedRuns:
@@ -116,6 +117,15 @@ class RecordedRuns:
     def read_table(self, record: Record, file: str) -> pd.DataFrame | None:
         """Read an artifact of the run; None if it has no such file."""
         return self._found[record.tags["job"]][0].table(record, file)
+
+    def read_users(self, record: Record) -> pd.DataFrame | None:
+        """Return the paper's metrics by test user, read once; None if the run has no such file."""
+        key = record.tags["job"]
+        if key not in self._users:
+            table = self.read_table(record, "per_user.parquet")
+            # of its many columns alone what all runs together may hold
+            self._users[key] = None if table is None else table[list(METRIC_LABELS)].copy()
+        return self._users[key]
 
 
 def collect_result(
@@ -195,5 +205,5 @@ def read_standard_error(recorded: RecordedRuns, record: Record, metric: str) -> 
 
     None without the users' own results.
     """
-    per_user = recorded.read_table(record, "per_user.parquet")
-    return None if per_user is None else compute_standard_error(per_user[metric].tolist())
+    users = recorded.read_users(record)
+    return None if users is None else compute_standard_error(users[metric].tolist())
