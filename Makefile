@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines report tune paper paper-quick screenshots dashboard-picture lint format dashboard browse services test-services clean
+.PHONY: help demo train test test-slow chaos bench bench-quality bench-peers bench-gpu gpu-wheels baselines causes report tune paper paper-quick screenshots dashboard-picture lint format dashboard browse services test-services clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -61,6 +61,9 @@ gpu-wheels:  ## into outputs/wheels what a machine with torch, Lightning and Pyt
 	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
 		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
 		--dest outputs/wheels --requirement benchmarks/gpu-requirements.txt
+
+causes: .venv/ready  ## what the differences from the paper come from, into docs/paper.md; NAMES="mlp-1 batches" for some
+	$(PY) -m benchmarks.causes $(NAMES)
 
 baselines: .venv/ready  ## every model on the released MovieLens-1M, into docs/baselines.md; NAMES="ease mf" for some, ARGS="archive=FOLDER" for times
 	$(PY) -m benchmarks.baselines $(NAMES) $(ARGS)

@@ -48,7 +48,7 @@ def format_sections(
             "",
             f"{LEGEND}. {RULE}",
             "",
-            *_format_table(OVERVIEW_HEADINGS, format_overview(results)),
+            *format_table(OVERVIEW_HEADINGS, format_overview(results)),
         ],
         DIFFERENCES: differences,
     }
@@ -61,7 +61,7 @@ def format_sections(
 
 def _format_result(result: ExhibitResult, pictures: Mapping[str, Path]) -> list[str]:
     """Return the result's table, and the link to its picture, if it has one."""
-    table = _format_table(
+    table = format_table(
         list_headings(result), [[cell.text for cell in row] for row in format_rows(result)]
     )
     lines = [f"{DATA_LABELS.get(result.data, result.data)}:", "", *table, ""]
@@ -75,7 +75,7 @@ def _format_claims(tables: Sequence[ClaimTable]) -> list[str]:
     """Return the tables of claims, each under how its epochs were chosen."""
     lines = []
     for table in tables:
-        lines += [f"{table.title}:", "", *_format_table(HEADINGS, table.rows), ""]
+        lines += [f"{table.title}:", "", *format_table(HEADINGS, table.rows), ""]
     return [*lines, RULE_OF_CLAIMS] if lines else ["No runs yet."]
 
 
@@ -84,7 +84,7 @@ def name_files(result: ExhibitResult) -> str:
     return f"{result.exhibit.name}-{result.data}"
 
 
-def _format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a Markdown table."""
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     return lines + [f"| {' | '.join(row)} |" for row in rows]

@@ -1,0 +1,34 @@
+"""`make causes`: what the differences from the paper come from, into docs/paper.md.
+
+Each cause changes one thing of the released code's settings, three seeds each. They are jobs of
+sweeps, so that a second call makes only what is missing, and what the paper's own grid has is not
+run again. `python -m benchmarks.causes mlp-1 batches` makes those of a system, or whose label has
+the word.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.causes.runs import make_missing, read
+from benchmarks.causes.table import format_causes
+from src.errors import UserError
+from src.papers.markdown import fill_mark
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "paper.md"
+
+
+def main(wanted: Sequence[str]) -> None:
+    """Make what is missing, then the table of all that is there."""
+    make_missing(wanted)
+    fill_mark(PAGE, "causes", format_causes(read()))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
