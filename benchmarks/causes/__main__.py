@@ -1,9 +1,9 @@
 """`make causes`: what the differences from the paper come from, into docs/paper.md.
 
-Each cause changes one thing of the released code's settings, three seeds each. They are jobs of
+Each change is of one thing of the released code's settings, three seeds each. They are jobs of
 sweeps, so that a second call makes only what is missing, and what the paper's own grid has is not
-run again. `python -m benchmarks.causes mlp-1 batches` makes those of a system, or whose label has
-the word.
+run again. `python -m benchmarks.causes mlp-1 batches` makes those of a system, of a study, or whose
+label has the word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.causes.runs import make_missing, read
-from benchmarks.causes.table import format_causes
+from benchmarks.causes.settings import STUDIES
+from benchmarks.causes.table import format_study
 from src.errors import UserError
 from src.papers.markdown import fill_mark
 
@@ -21,9 +22,10 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "paper.md"
 
 
 def main(wanted: Sequence[str]) -> None:
-    """Make what is missing, then the table of all that is there."""
+    """Make what is missing, then the tables of all that is there."""
     make_missing(wanted)
-    fill_mark(PAGE, "causes", format_causes(read()))
+    for name, study in STUDIES.items():
+        fill_mark(PAGE, name, format_study(study, read(name)))
 
 
 if __name__ == "__main__":

@@ -1,59 +1,68 @@
-"""The runs of each cause: making those that are missing, and reading them."""
+"""The runs of each change: making those that are missing, and reading them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.causes.settings import CAUSES, SEEDS, SINGLE_EXAMPLES, SYSTEMS, list_words
+from benchmarks.causes.settings import SEEDS, SINGLE_EXAMPLES, STUDIES, Change, Study
 from src.config.paths import OUTPUTS
 from src.papers.reproduction import METRIC_LABELS
 from src.papers.sweeps import compose_sweep
 from src.sweeping.plan import plan
 
-Key = tuple[str, str]
-"""A system, and the label of a cause; "" of its own settings."""
+Runs = Mapping[str, Mapping[str, Sequence[pd.DataFrame]]]
+"""The paper's metrics by test user of each run, by system and change; "" is its own settings."""
 
 
 def make_missing(wanted: Sequence[str]) -> None:
     """Run what is missing, the single examples last: nothing compiled serves them."""
-    for system in SYSTEMS:
-        for cause in (None, *CAUSES):
-            words = list_words(system, cause)
-            if words is not None and _is_wanted(wanted, system, cause.label if cause else ""):
-                jobs = plan(compose_sweep(words))
-                if any(job.wanted for job in jobs):
-                    _call("src.train", "-m", *words, f"sweep.name=causes-{system}")
-    for system in SYSTEMS:
-        for seed in SEEDS if _is_wanted(wanted, system, SINGLE_EXAMPLES) else ():
-            if not (file := _name_table(system, seed)).exists():
-                words = [*(list_words(system, seeds=[seed]) or ()), "tracking=none"]
+    for name, study in STUDIES.items():
+        for system, change in _list_pairs(study):
+            words = study.list_words(system, change)
+            if not words or not _is_wanted(wanted, name, system, change.label if change else ""):
+                continue
+            if any(job.wanted for job in plan(compose_sweep(words))):
+                _call("src.train", "-m", *words, f"sweep.name={name}-{system}")
+    study = STUDIES["causes"]
+    for system in study.systems:
+        for seed in SEEDS if _is_wanted(wanted, "causes", system, SINGLE_EXAMPLES) else ():
+            file = _name_table(system, seed)
+            if not file.exists():
+                words = [*(study.list_words(system, seeds=[seed]) or ()), "tracking=none"]
                 _call("benchmarks.causes.single_examples", str(file), *words)
 
 
-def read() -> dict[Key, list[pd.DataFrame]]:
-    """Return the paper's metrics by test user of each run that is there, by system and cause."""
-    found: dict[Key, list[pd.DataFrame]] = {}
-    for system in SYSTEMS:
-        for cause in (None, *CAUSES):
-            words = list_words(system, cause)
-            for job in plan(compose_sweep(words)) if words else ():
-                if job.metrics is not None:
-                    table = pd.read_parquet(job.folder / "per_user.parquet")
-                    key = system, cause.label if cause else ""
-                    found.setdefault(key, []).append(table[list(METRIC_LABELS)])
+def read(name: str) -> Runs:
+    """Return the runs of a study that are there."""
+    study = STUDIES[name]
+    found: dict[str, dict[str, list[pd.DataFrame]]] = {system: {} for system in study.systems}
+    for system, change in _list_pairs(study):
+        words = study.list_words(system, change)
+        for job in plan(compose_sweep(words)) if words else ():
+            if job.metrics is not None:
+                table = pd.read_parquet(job.folder / "per_user.parquet")[list(METRIC_LABELS)]
+                found[system].setdefault(change.label if change else "", []).append(table)
+    for system, mine in found.items():
         files = [_name_table(system, seed) for seed in SEEDS]
         if tables := [pd.read_parquet(file) for file in files if file.exists()]:
-            found[system, SINGLE_EXAMPLES] = tables
+            mine[SINGLE_EXAMPLES] = tables
     return found
 
 
-def _is_wanted(wanted: Sequence[str], system: str, label: str) -> bool:
-    return not wanted or system in wanted or any(word in label for word in wanted)
+def _list_pairs(study: Study) -> Iterator[tuple[str, Change | None]]:
+    """Yield every system as it is, then with each change in turn."""
+    for change in (None, *study.changes):
+        for system in study.systems:
+            yield system, change
+
+
+def _is_wanted(wanted: Sequence[str], study: str, system: str, label: str) -> bool:
+    return not wanted or any(word in (study, system) or word in label for word in wanted)
 
 
 def _name_table(system: str, seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""The numbers that differ from the paper's, and what may be the cause."""
+"""Numbers that differ from the paper's, and changes of the settings that may be the cause."""
 
 from __future__ import annotations
 
@@ -19,26 +19,9 @@ class System:
     published: Scores
 
 
-SYSTEMS: Mapping[str, System] = {
-    "mlp-1": System(
-        "MLP, 1 hidden layer, 8 factors",
-        ("model=mlp", "model.factors=8", "model.num_layers=1"),
-        TABLES_3_4[ML_1M][1, 8],
-    ),
-    "gmf-16": System(
-        "GMF, 16 factors", ("model=gmf", "model.factors=16"), FIGURE_4[ML_1M]["gmf", 16]
-    ),
-    "neumf-8": System(
-        "NeuMF from scratch, 8 factors",
-        ("model=neumf", "model.factors=8"),
-        TABLE_2[ML_1M]["neumf", 8],
-    ),
-}
-
-
 @dataclass(frozen=True)
-class Cause:
-    """A change of the settings that may explain the difference."""
+class Change:
+    """A change of the settings."""
 
     label: str
     words: tuple[str, ...] = ()
@@ -51,40 +34,100 @@ class Cause:
         return self.words_of.get(system) if self.words_of else self.words
 
 
-CHOSEN_ON_TEST = Cause(
-    "epoch chosen on test, nothing held out", ("protocol=ncf2017", "trainer.patience=null")
+@dataclass(frozen=True)
+class Study:
+    """Changes tried on some systems, each on its own."""
+
+    systems: Mapping[str, System]
+    changes: Sequence[Change]
+
+    def list_words(
+        self, system: str, change: Change | None = None, seeds: Sequence[int] = SEEDS
+    ) -> list[str] | None:
+        """Return the words behind `python -m src.train -m`; None where there is nothing to try."""
+        changed = () if change is None else change.get_words(system)
+        if changed is None:
+            return None
+        seed = f"seed={','.join(map(str, seeds))}"
+        return [*self.systems[system].words, *changed, f"data={ML_1M}", seed]
+
+
+MLP_1 = System(
+    "MLP, 1 hidden layer, 8 factors",
+    ("model=mlp", "model.factors=8", "model.num_layers=1"),
+    TABLES_3_4[ML_1M][1, 8],
 )
-CAUSES = (
-    CHOSEN_ON_TEST,
-    Cause("validation and test are no negatives", ("data.exclude=all",)),
-    Cause("first embeddings of .05, the later default of Keras", ("model.init_std=0.05",)),
-    Cause("first embeddings of .1", ("model.init_std=0.1",)),
-    Cause(
-        "embeddings of 16",
-        words_of={
-            "mlp-1": ("model.layers=[32,8]",),
-            "neumf-8": ("model.layers=[32,16,8]",),
-        },
-    ),
-    Cause(
-        "embeddings of 32",
-        words_of={"mlp-1": ("model.layers=[64,8]",)},
-    ),
-    Cause("20 epochs at most", ("trainer.max_epochs=20",)),
-    Cause("100 epochs at most, patience 10", ("trainer.max_epochs=100", "trainer.patience=10")),
-    *(Cause(f"batches of {size:,}", (f"data.batch_size={size}",)) for size in (128, 512, 1024)),
-    *(Cause(f"a rate of {rate}", (f"optimizer.lr={rate}",)) for rate in (1e-4, 5e-4, 5e-3)),
+GMF_16 = System("GMF, 16 factors", ("model=gmf", "model.factors=16"), FIGURE_4[ML_1M]["gmf", 16])
+NEUMF_8 = System(
+    "NeuMF from scratch, 8 factors", ("model=neumf", "model.factors=8"), TABLE_2[ML_1M]["neumf", 8]
+)
+PRETRAINED_8 = System(
+    "NeuMF pre-trained, 8 factors",
+    ("experiment=paper/system/neumf-pretrained", "model.factors=8"),
+    TABLE_2[ML_1M]["neumf-pretrained", 8],
+)
+
+CHOSEN_ON_TEST = Change(
+    "epoch chosen on test, nothing held out", ("protocol=ncf2017", "trainer.patience=null")
 )
 SINGLE_EXAMPLES = "single examples shuffled, not a positive with its negatives"
 """Tried on its own: see `single_examples`."""
 
-
-def list_words(
-    system: str, cause: Cause | None = None, seeds: Sequence[int] = SEEDS
-) -> list[str] | None:
-    """Return the words behind `python -m src.train -m`; None where there is nothing to try."""
-    changed = () if cause is None else cause.get_words(system)
-    if changed is None:
-        return None
-    seed = f"seed={','.join(map(str, seeds))}"
-    return [*SYSTEMS[system].words, *changed, f"data={ML_1M}", seed]
+# the parts as they are, whatever is changed of the fusion
+PARTS_AS_THEY_ARE = tuple(
+    f"+pretrain.{part}.trainer.{option}"
+    for part in ("gmf", "mlp")
+    for option in ("max_epochs=30", "patience=5")
+)
+STUDIES: Mapping[str, Study] = {
+    "causes": Study(
+        {"mlp-1": MLP_1, "gmf-16": GMF_16, "neumf-8": NEUMF_8},
+        (
+            CHOSEN_ON_TEST,
+            Change("validation and test are no negatives", ("data.exclude=all",)),
+            Change("first embeddings of .05, the later default of Keras", ("model.init_std=0.05",)),
+            Change("first embeddings of .1", ("model.init_std=0.1",)),
+            Change(
+                "embeddings of 16",
+                words_of={
+                    "mlp-1": ("model.layers=[32,8]",),
+                    "neumf-8": ("model.layers=[32,16,8]",),
+                },
+            ),
+            Change("embeddings of 32", words_of={"mlp-1": ("model.layers=[64,8]",)}),
+            Change("20 epochs at most", ("trainer.max_epochs=20",)),
+            Change(
+                "100 epochs at most, patience 10", ("trainer.max_epochs=100", "trainer.patience=10")
+            ),
+            *(Change(f"batches of {n:,}", (f"data.batch_size={n}",)) for n in (128, 512, 1024)),
+            *(
+                Change(f"a rate of {rate}", (f"optimizer.lr={rate}",))
+                for rate in (1e-4, 5e-4, 5e-3)
+            ),
+        ),
+    ),
+    "pretraining": Study(
+        {"neumf-pretrained-8": PRETRAINED_8},
+        (
+            Change(
+                "as released: SGD at .001, 100 epochs",
+                (
+                    "optimizer.lr=0.001",
+                    "trainer.max_epochs=100",
+                    "trainer.patience=null",
+                    *PARTS_AS_THEY_ARE,
+                ),
+            ),
+            *(Change(f"SGD at {rate}", (f"optimizer.lr={rate}",)) for rate in (0.1, 1.0)),
+            *(
+                Change(f"Adam at {rate:.0e}", ("optimizer=adam", f"optimizer.lr={rate}"))
+                for rate in (1e-5, 1e-4, 3e-4, 1e-3)
+            ),
+            *(
+                Change(f"alpha {alpha}", (f"model.alpha={alpha}",))
+                for alpha in (0.3, 0.4, 0.6, 0.7)
+            ),
+            CHOSEN_ON_TEST,
+        ),
+    ),
+}
