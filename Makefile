@@ -26,8 +26,8 @@ report: .venv/ready  ## the latest sweep's runs compared on one page; ARGS="swee
 tune: .venv/ready  ## search for a model's best settings; ARGS="model=neumf data=ncf-ml-1m trials=50 workers=2"
 	$(PY) -m src.tune $(ARGS)
 
-paper-quick: .venv/ready  ## the paper's tables and figures at 8 and 16 factors, into docs/paper.md
-	$(PY) -m src.paper quick=true workers=2 fill=docs/paper.md $(ARGS)
+paper-quick: .venv/ready  ## the paper's tables and figures at 8 and 16 factors, into docs/paper-quick.md
+	$(PY) -m src.paper quick=true workers=2 fill=docs/paper-quick.md $(ARGS)
 
 paper: .venv/ready  ## all of them, three seeds; says first how long such runs took; ARGS="what=table2" for some
 	$(PY) -m src.paper workers=2 fill=docs/paper.md $(ARGS)

@@ -6,17 +6,29 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from benchmarks.causes.settings import SEEDS, SINGLE_EXAMPLES, STUDIES, Change, Study
 from src.config.paths import OUTPUTS
+from src.evaluation.catalogue import selected_value
 from src.papers.reproduction import METRIC_LABELS
 from src.papers.sweeps import compose_sweep
 from src.sweeping.plan import plan
 
-Runs = Mapping[str, Mapping[str, Sequence[pd.DataFrame]]]
-"""The paper's metrics by test user of each run, by system and change; "" is its own settings."""
+
+class Seed(NamedTuple):
+    """A finished run."""
+
+    users: pd.DataFrame
+    """The paper's metrics by test user."""
+    validation: float | None
+    """NDCG@10 of the epoch chosen, where validation chose it and the run has it on record."""
+
+
+Runs = Mapping[str, Mapping[str, Sequence[Seed]]]
+"""By system and change; "" is its own settings."""
 
 
 def make_missing(wanted: Sequence[str]) -> None:
@@ -40,17 +52,18 @@ def make_missing(wanted: Sequence[str]) -> None:
 def read(name: str) -> Runs:
     """Return the runs of a study that are there."""
     study = STUDIES[name]
-    found: dict[str, dict[str, list[pd.DataFrame]]] = {system: {} for system in study.systems}
+    found: dict[str, dict[str, list[Seed]]] = {system: {} for system in study.systems}
     for system, change in _list_pairs(study):
         words = study.list_words(system, change)
         for job in plan(compose_sweep(words)) if words else ():
-            if job.metrics is not None:
-                table = pd.read_parquet(job.folder / "per_user.parquet")[list(METRIC_LABELS)]
-                found[system].setdefault(change.label if change else "", []).append(table)
+            if (metrics := job.metrics) is not None:
+                users = pd.read_parquet(job.folder / "per_user.parquet")[list(METRIC_LABELS)]
+                seed = Seed(users, selected_value(metrics, "val/ndcg@10"))
+                found[system].setdefault(change.label if change else "", []).append(seed)
     for system, mine in found.items():
         files = [_name_table(system, seed) for seed in SEEDS]
-        if tables := [pd.read_parquet(file) for file in files if file.exists()]:
-            mine[SINGLE_EXAMPLES] = tables
+        if seeds := [Seed(pd.read_parquet(file), None) for file in files if file.exists()]:
+            mine[SINGLE_EXAMPLES] = seeds
     return found
 
 

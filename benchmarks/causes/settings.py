@@ -40,6 +40,8 @@ class Study:
 
     systems: Mapping[str, System]
     changes: Sequence[Change]
+    shows_validation: bool = False
+    """Whether the table says what validation would choose."""
 
     def list_words(
         self, system: str, change: Change | None = None, seeds: Sequence[int] = SEEDS
@@ -129,5 +131,6 @@ STUDIES: Mapping[str, Study] = {
             ),
             CHOSEN_ON_TEST,
         ),
+        shows_validation=True,
     ),
 }

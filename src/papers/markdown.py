@@ -119,9 +119,9 @@ def fill_mark(page: Path, name: str, lines: Sequence[str]) -> bool:
 
 
 def fill_marks(
-    page: Path, prefix: str, found: Mapping[str, Sequence[str]], pictures: Mapping[str, Path]
+    page: Path, found: Mapping[str, Sequence[str]], pictures: Mapping[str, Path]
 ) -> list[str]:
-    """Fill the marks `prefix`NAME that the page has, with pictures beside it; return their names.
+    """Fill the marks that the page has, with pictures beside it; return their names.
 
     Raises UserError if it has none of them.
     """
@@ -130,12 +130,12 @@ def fill_marks(
         renamed = "\n".join(lines)
         mine = [file for file in pictures.values() if f"({file.name})" in renamed]
         for file in mine:
-            renamed = renamed.replace(f"({file.name})", f"({page.stem}-{prefix}{file.name})")
-        if fill_mark(page, f"{prefix}{name}", renamed.split("\n")):
-            filled.append(f"{prefix}{name}")
+            renamed = renamed.replace(f"({file.name})", f"({page.stem}-{file.name})")
+        if fill_mark(page, name, renamed.split("\n")):
+            filled.append(name)
             for file in mine:
-                shutil.copyfile(file, page.with_name(f"{page.stem}-{prefix}{file.name}"))
+                shutil.copyfile(file, page.with_name(f"{page.stem}-{file.name}"))
     if not filled:
-        marks = ", ".join(f"<!-- {prefix}{name} -->" for name in found)
+        marks = ", ".join(f"<!-- {name} -->" for name in found)
         raise UserError(f"fill={page}: it has none of the marks {marks}")
     return filled

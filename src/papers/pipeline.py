@@ -51,7 +51,7 @@ def _fill_page(request: PaperRequest, written: WrittenPage) -> None:
     """Fill the marks of the user's own page, if the request names one."""
     if request.fill is not None:
         sections = _name_marks(request, written.markdown)
-        names = fill_marks(request.fill, "quick-" * request.quick, sections, written.pictures)
+        names = fill_marks(request.fill, sections, written.pictures)
         _say(f"filled   {request.fill}: {', '.join(names)}")
 
 

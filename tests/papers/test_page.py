@@ -60,15 +60,17 @@ def test_markdown(written: WrittenPage) -> None:
 def test_marks_are_filled(written: WrittenPage, tmp_path: Path) -> None:
     page = tmp_path / "mine.md"
     page.write_text("Before.\n<!-- figure4 -->\nold\n<!-- /figure4 -->\nAfter.\n")
-    assert fill_marks(page, "", written.markdown, written.pictures) == ["figure4"]
+    assert fill_marks(page, written.markdown, written.pictures) == ["figure4"]
     text = page.read_text()
     assert text.startswith("Before.\n<!-- figure4 -->\nMovieLens-1M:")
     assert text.endswith("<!-- /figure4 -->\nAfter.\n")
     assert "old" not in text
     assert (tmp_path / "mine-figure4-ncf-ml-1m.png").is_file()
     assert "(mine-figure4-ncf-ml-1m.png)" in text
-    with pytest.raises(UserError, match="it has none of the marks <!-- quick-claims -->"):
-        fill_marks(page, "quick-", written.markdown, written.pictures)
+    other = tmp_path / "other.md"
+    other.write_text("No marks.\n")
+    with pytest.raises(UserError, match="it has none of the marks <!-- claims -->"):
+        fill_marks(other, written.markdown, written.pictures)
 
 
 def test_a_mark_without_its_end(tmp_path: Path) -> None:
