@@ -42,7 +42,7 @@ def test_arguments() -> None:
         (("protocol=theirs",), "protocol=theirs: choose from leave-one-out, ncf2017, both"),
         (("data=ml1m",), "data=ml1m: choose from "),
         (("workers=0",), "workers=0: Input should be greater than or equal to 1"),
-        (("models=ease",), "models=... is for what=rendle2020 and what=dacrema2021"),
+        (("what=table2", "models=ease"), "models=... is for what=rendle2020 and what=dacrema2021"),
         (("what=dacrema2021", "models=eas"), "models=eas: choose from "),
         (("out=page.pdf",), "out=page.pdf: the file has to end in .html"),
         (("fill=nowhere.md",), "fill=nowhere.md: no such file"),

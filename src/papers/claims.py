@@ -14,7 +14,7 @@ from src.papers.exhibits import DATA_LABELS, PROTOCOL_LABELS
 from src.papers.published import FACTORS, RowKey
 from src.papers.reproduction import ExhibitResult, PaperMetric, RecordedRuns
 from src.papers.resampling import Resampled, Values
-from src.reporting.wording import counted, decimal
+from src.reporting.wording import counted, decimal, p_value
 
 Verdict = Literal["holds", "fails", "can't be told", "no runs yet"]
 METRIC: PaperMetric = "ndcg@10"
@@ -146,42 +146,62 @@ def _read_runs(
     return found
 
 
+class ClaimCell(NamedTuple):
+    """A claim under one protocol, in words."""
+
+    text: str
+    verdict: Verdict | None = None
+    """None where the cell only says how many runs there are."""
+
+
 @dataclass(frozen=True)
 class ClaimTable:
     """The claims on one data set, by how the epoch was chosen."""
 
     title: str
-    rows: list[list[str]]
+    headings: list[str]
+    rows: list[tuple[str, list[ClaimCell]]]
+    """Each claim, and its cells."""
 
 
-HEADINGS = ("claim", "settings, seeds", "NDCG@10 more", "95 %", "p", "")
 RULE = (
-    "NDCG@10 of the better side minus the other, the mean over settings and seeds; users and seeds "
-    "are drawn with replacement, 10,000 times; p after Holm's correction for the table. "
-    f"It holds, or fails, where p < {LEVEL}. A single seed says nothing of other seeds."
+    "Behind each verdict: NDCG@10 of the better side minus the other, the mean over settings and "
+    "seeds, and its 95 % interval; users and seeds are drawn with replacement, 10,000 times; p "
+    "after Holm's correction for the claims under the protocol. It holds, or fails, where p < "
+    f"{LEVEL}. A single seed says nothing of other seeds."
 )
 
 
 def make_claim_tables(results: Sequence[ExhibitResult], recorded: RecordedRuns) -> list[ClaimTable]:
-    """Return a table a data set and protocol under which any claim can be judged."""
+    """Return a table a data set on which any claim can be judged."""
     tables = []
     for data in dict.fromkeys(result.data for result in results):
-        for protocol, label in PROTOCOL_LABELS.items():
-            judged = judge_claims(results, data, protocol, recorded)
-            if any(one.settings for one in judged):
-                title = f"{DATA_LABELS.get(data, data)}, {label}"
-                tables.append(ClaimTable(title, [_format_claim(one) for one in judged]))
+        judged = {
+            label: judge_claims(results, data, protocol, recorded)
+            for protocol, label in PROTOCOL_LABELS.items()
+        }
+        judged = {label: mine for label, mine in judged.items() if any(o.settings for o in mine)}
+        if judged:
+            headings = ["claim", *(word for label in judged for word in (label, "settings, seeds"))]
+            rows = [
+                (claim.text, [cell for mine in judged.values() for cell in _format(mine[place])])
+                for place, claim in enumerate(CLAIMS)
+            ]
+            tables.append(ClaimTable(DATA_LABELS.get(data, data), headings, rows))
     return tables
 
 
-def _format_claim(one: JudgedClaim) -> list[str]:
+def _format(one: JudgedClaim) -> tuple[ClaimCell, ClaimCell]:
     if not one.settings:
-        return [one.claim.text, "", "", "", "", one.verdict]
-    return [
-        one.claim.text,
-        f"{one.settings} of {len(one.claim.pairs)}, {counted(one.seeds, 'seed')}",
-        decimal(one.difference, 4, sign=True),
-        f"{decimal(one.low, 4, sign=True)} to {decimal(one.high, 4, sign=True)}",
-        f"{one.p:.2g}",
-        one.verdict,
-    ]
+        return ClaimCell(one.verdict, one.verdict), ClaimCell("")
+    low, high = decimal(one.low, 4, sign=True), decimal(one.high, 4, sign=True)
+    difference = f"{decimal(one.difference, 4, sign=True)} ({low} to {high})"
+    return (
+        ClaimCell(f"{one.verdict}: {difference}, p {_format_p(one.p)}", one.verdict),
+        ClaimCell(f"{one.settings} of {len(one.claim.pairs)}, {counted(one.seeds, 'seed')}"),
+    )
+
+
+def _format_p(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"

@@ -157,7 +157,7 @@ def measure_cutoffs(ranks: pd.DataFrame) -> dict[PaperMetric, list[float]]:
 def _make_epoch_panels(result: ExhibitResult, protocol: str, recorded: RecordedRuns) -> list[Panel]:
     """Return loss, HR@10 and NDCG@10 by epoch: figure 6.
 
-    Each curve is the mean over seeds, as far as all of them went.
+    Each seed's curve is thin; thick is their mean, as far as all of them went.
     """
     part = "test" if protocol == NCF_2017 else "val"
     wanted = {"train/loss": "training loss"}
@@ -172,6 +172,11 @@ def _make_epoch_panels(result: ExhibitResult, protocol: str, recorded: RecordedR
             published = row.get_published(metric) if metric else None
             if published is not None:
                 mine.append(Curve(label, color, [], [published], published=True))
+            if len(histories) > 1:
+                seeds = [history[column].tolist() for history in histories]
+                epochs = [list(range(1, len(y) + 1)) for y in seeds]
+                pairs = zip(epochs, seeds, strict=True)
+                mine.extend(Curve(label, color, x, y, thin=True) for x, y in pairs)
             if shortest:
                 y = np.mean([history[column][:shortest] for history in histories], axis=0)
                 mine.append(Curve(label, color, list(range(1, shortest + 1)), y.tolist()))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from src.errors import UserError
-from src.papers.claims import HEADINGS, ClaimTable
 from src.papers.claims import RULE as RULE_OF_CLAIMS
+from src.papers.claims import ClaimTable
 from src.papers.exhibits import DATA_LABELS
 from src.papers.noise import RULE
 from src.papers.reproduction import ExhibitResult
@@ -72,10 +72,11 @@ def _format_result(result: ExhibitResult, pictures: Mapping[str, Path]) -> list[
 
 
 def _format_claims(tables: Sequence[ClaimTable]) -> list[str]:
-    """Return the tables of claims, each under how its epochs were chosen."""
+    """Return the tables of claims."""
     lines = []
     for table in tables:
-        lines += [f"{table.title}:", "", *format_table(HEADINGS, table.rows), ""]
+        rows = [[text, *(cell.text for cell in cells)] for text, cells in table.rows]
+        lines += [f"{table.title}:", "", *format_table(table.headings, rows), ""]
     return [*lines, RULE_OF_CLAIMS] if lines else ["No runs yet."]
 
 

@@ -81,7 +81,6 @@ def write_page(
         legend=LEGEND,
         rule=RULE,
         claims=judged,
-        claim_headings=claims.HEADINGS,
         claim_rule=claims.RULE,
         differences=differences,
         overview_headings=OVERVIEW_HEADINGS,

@@ -66,7 +66,11 @@ def test_seeds_that_differ_leave_doubt() -> None:
 def test_the_table() -> None:
     results, kept = _make_table_2(p0=MORE, n0=HALF)
     (table,) = make_claim_tables(results, kept)
-    assert table.title == "MovieLens-1M, epoch chosen on validation"
-    row = next(row for row in table.rows if row[0] == "Pre-training helps NeuMF")
-    assert row[1:3] == ["1 of 4, 1 seed", "+.1650"]
-    assert row[-1] == "holds"
+    assert table.title == "MovieLens-1M"
+    assert table.headings == ["claim", "epoch chosen on validation", "settings, seeds"]
+    found = dict(table.rows)
+    verdict, runs = found["Pre-training helps NeuMF"]
+    assert verdict.text.startswith("holds: +.1650 (+")
+    assert verdict.text.endswith("), p < .001") or ", p = .00" in verdict.text
+    assert (verdict.verdict, runs.text) == ("holds", "1 of 4, 1 seed")
+    assert found["NeuMF, pre-trained, is better than GMF"][0].text == "no runs yet"

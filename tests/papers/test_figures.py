@@ -60,6 +60,17 @@ def test_figure_6(protocol: str, judged: str) -> None:
     assert levels == ([[0.643]] if protocol == "ncf2017" else [])
 
 
+def test_figure_6_has_every_seed_thin_and_their_mean() -> None:
+    jobs = [make_job("a"), make_job("b")]
+    kept = make_runs(make_record("a", 0.5, 0.3), make_record("b", 0.5, 0.3))
+    ((loss, _, _),) = make_panels(make_result("figure6", jobs, kept), kept) or []
+    assert [(c.y, c.thin) for c in loss.curves] == [
+        ([0.5, 0.4], True),
+        ([0.5, 0.4], True),
+        ([0.5, 0.4], False),
+    ]
+
+
 def test_figure_7_keeps_its_place_on_the_axis() -> None:
     jobs = [make_job(f"n{n}", "mlp", 16, negatives=n) for n in (10, 1)]
     kept = make_runs(*(make_record(one.key, 0.6, 0.3) for one in jobs))

@@ -26,6 +26,8 @@ class Curve:
     """Dashed, with hollow markers, and not in the legend by its own name."""
     spread: Sequence[float] = ()
     """Standard deviations over seeds, as bars; none: no bars."""
+    thin: bool = False
+    """One of several seeds, behind their mean."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,12 @@ def draw_panels(file: Path, title: str, rows: Sequence[Sequence[Panel]]) -> None
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:
-    """Draw the panel's curves, the published ones behind ours."""
+    """Draw the panel's curves: the published ones, single seeds, and ours before all."""
     from matplotlib.ticker import MaxNLocator
 
     # powers of two, say, stand evenly spaced, as in the papers
     places = {tick: float(place) for place, tick in enumerate(panel.ticks)}
-    for curve in sorted(panel.curves, key=lambda curve: not curve.published):
+    for curve in sorted(panel.curves, key=lambda curve: (not curve.published, not curve.thin)):
         style = _choose_style(curve)
         if not curve.x:
             axes.axhline(curve.y[0], color=curve.color, lw=1, ls=style["ls"], alpha=0.8)
@@ -91,5 +93,7 @@ def _choose_style(curve: Curve) -> dict[str, Any]:
     """Return how the curve's line and markers look."""
     if curve.published:
         return {"ls": "--", "lw": 1, "marker": "o", "mfc": "white", "ms": 5, "alpha": 0.8}
+    if curve.thin:
+        return {"ls": "-", "lw": 0.7, "alpha": 0.5}
     # many points need no markers to be seen
     return {"ls": "-", "lw": 1.5, "marker": "o" if len(curve.x) <= 12 else "", "ms": 4}
