@@ -205,6 +205,7 @@ FIGURES: Mapping[str, Callable[[ExhibitResult, str, RecordedRuns], list[Panel]]]
     "figure4": partial(_make_setting_panels, "predictive factors"),
     "figure5": _make_cutoff_panels,
     "figure6": _make_epoch_panels,
+    "rendle2020-factors": partial(_make_setting_panels, "factors"),
     "figure7": partial(_make_setting_panels, "negatives to a positive"),
 }
 # of every system that can be drawn, so that each keeps its own in all figures

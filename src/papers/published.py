@@ -152,6 +152,12 @@ RENDLE_2020: PublishedTable = {
     PINTEREST: {("mf",): Scores(0.8895, 0.5794), ("neumf",): Scores(0.880, 0.558)},
 }
 
+# by number of factors, as far as it is at hand in numbers
+RENDLE_2020_FACTORS: PublishedTable = {
+    ML_1M: {("mf", 192): RENDLE_2020[ML_1M][("mf",)], **TABLE_2[ML_1M]},
+    PINTEREST: {("mf", 192): RENDLE_2020[PINTEREST][("mf",)], **TABLE_2[PINTEREST]},
+}
+
 # Ferrari Dacrema et al., "A Troubling Analysis of Reproducibility and Progress in Recommender
 # Systems Research", TOIS 2021, on MovieLens-1M; iALS and NeuMF too are as they tuned them
 DACREMA_2021: PublishedTable = {

@@ -139,7 +139,7 @@ def collect_result(
     jobs = _group_jobs(exhibit, [sweep for sweep in sweeps if sweep.data == data])
     published = exhibit.published.get(data, {})
     # rows that nothing here can make again stand in the tables of the revisits too
-    all_rows = exhibit.revisit and not request.models
+    all_rows = exhibit.tuned and not request.models
     keys = [key for key in published if key in jobs or all_rows]
     rows = [
         ExhibitRow(

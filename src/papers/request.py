@@ -78,8 +78,7 @@ class PaperRequest:
     def list_protocols(self, exhibit: Exhibit) -> Sequence[str]:
         """Return the protocols in which the exhibit is made.
 
-        The tuned experiments of the revisits choose on validation and fit again with it, and know
-        no other protocol.
+        Tuned experiments choose on validation and fit again with it, and know no other protocol.
         """
         return (LEAVE_ONE_OUT,) if exhibit.revisit else self.protocols
 
@@ -145,11 +144,11 @@ def _check_choice(option: str, name: str, known: Iterable[str]) -> str:
 
 def _check_models(request: PaperRequest) -> None:
     """Refuse models that no revisit asked for reports on."""
-    revisits = [exhibit for exhibit in request.exhibits if exhibit.revisit]
-    if request.models and not revisits:
+    tuned = [exhibit for exhibit in request.exhibits if exhibit.tuned]
+    if request.models and not tuned:
         raise UserError("models=... is for what=rendle2020 and what=dacrema2021")
     for model in request.models:
-        _check_choice("models", model, [name for revisit in revisits for name in revisit.models])
+        _check_choice("models", model, [name for exhibit in tuned for name in exhibit.models])
 
 
 def _prepare_data(request: PaperRequest) -> list[str]:

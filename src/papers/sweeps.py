@@ -98,7 +98,7 @@ def _list_grids(exhibit: Exhibit, request: PaperRequest) -> list[_Grid]:
         for protocol in request.list_protocols(exhibit)
         for name, words in (
             _list_tuned_grids(exhibit, request)
-            if exhibit.revisit
+            if exhibit.tuned
             else _list_paper_grids(exhibit, protocol, request.quick)
         )
     ]

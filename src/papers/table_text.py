@@ -65,7 +65,7 @@ def format_rows(result: ExhibitResult) -> list[list[TableCell]]:
 
 def label_row(result: ExhibitResult, row: ExhibitRow) -> list[str]:
     """Return the parts of the row's key in words."""
-    labels = SYSTEM_LABELS | ({"neumf": "NeuMF"} if result.exhibit.revisit else {})
+    labels = SYSTEM_LABELS | ({"neumf": "NeuMF"} if result.exhibit.tuned else {})
     return [
         labels.get(str(part), str(part)) if part != 0 or name in COUNTED else "–"
         for name, part in zip(result.exhibit.named_by, row.key, strict=True)

@@ -187,6 +187,16 @@ def test_revisits(tmp_path: Path) -> None:
     assert list_tuned_models(EXHIBITS["rendle2020"]) == ["mf", "neumf"]
 
 
+def test_a_revisit_by_factors(tmp_path: Path) -> None:
+    mf, neumf = sweeps_with(tmp_path, "rendle2020-factors")
+    assert (mf.protocol, neumf.protocol) == ("leave-one-out", "leave-one-out")
+    assert sorted(rows_of("rendle2020-factors", mf)) == sorted(
+        ("mf", factors, seed) for factors in (8, 16, 32, 64, 128, 192) for seed in (0, 1, 2)
+    )
+    assert len(neumf.jobs) == 2 * 4 * 3
+    assert all(job.options["protocol"]["refit"] for job in mf.jobs)
+
+
 def test_a_wrong_option_is_named() -> None:
     with pytest.raises(UserError, match=r"no option model\.factor; did you mean model\.factors"):
         compose_sweep(["experiment=paper/table2", "model.factor=8"])
