@@ -112,23 +112,19 @@ STUDIES: Mapping[str, Study] = {
         {"neumf-pretrained-8": PRETRAINED_8},
         (
             Change(
-                "as released: SGD at .001, 100 epochs",
-                (
-                    "optimizer.lr=0.001",
-                    "trainer.max_epochs=100",
-                    "trainer.patience=null",
-                    *PARTS_AS_THEY_ARE,
-                ),
+                "not trained: the fusion as it starts", ("trainer.max_epochs=1", *PARTS_AS_THEY_ARE)
             ),
-            *(Change(f"SGD at {rate}", (f"optimizer.lr={rate}",)) for rate in (0.1, 1.0)),
+            Change(
+                "100 epochs, no patience",
+                ("trainer.max_epochs=100", "trainer.patience=null", *PARTS_AS_THEY_ARE),
+            ),
+            *(Change(f"SGD at {lr}", (f"optimizer.lr={lr}",)) for lr in (0.0001, 0.01, 0.1)),
+            Change("SGD at 0.01, the start not judged", ("optimizer.lr=0.01", "scheduler=none")),
             *(
-                Change(f"Adam at {rate:.0e}", ("optimizer=adam", f"optimizer.lr={rate}"))
-                for rate in (1e-5, 1e-4, 3e-4, 1e-3)
+                Change(f"Adam at {lr}", ("optimizer=adam", f"optimizer.lr={lr}"))
+                for lr in ("0.00001", "0.0001", "0.0003", "0.001")
             ),
-            *(
-                Change(f"alpha {alpha}", (f"model.alpha={alpha}",))
-                for alpha in (0.3, 0.4, 0.6, 0.7)
-            ),
+            *(Change(f"alpha {a}", (f"model.alpha={a}",)) for a in (0.3, 0.4, 0.6, 0.7)),
             CHOSEN_ON_TEST,
         ),
         shows_validation=True,

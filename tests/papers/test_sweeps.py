@@ -120,7 +120,9 @@ def test_settings() -> None:
     assert quick["trainer"]["patience"] == 3
     fused = options(f"{system}=quick/neumf-pretrained")
     assert fused["optimizer"]["_target_"] == "torch.optim.SGD"
-    assert fused["optimizer"]["lr"] == 0.01
+    assert fused["optimizer"]["lr"] == 0.001
+    assert fused["scheduler"]["total_iters"] == 1
+    assert fused["pretrain"]["gmf"]["scheduler"]["_target_"] is None
     assert fused["pretrain"]["mlp"]["optimizer"]["lr"] == 0.005
     bpr = options(f"{system}=mf-bpr")
     assert (bpr["model"]["name"], bpr["data"]["negatives"]) == ("mf", 1)
