@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+import torch
 
 from src.evaluation.catalogue import ITEM_GROUPS, USER_GROUPS
 from tests.commands import ONE_THREAD, SMALL_DATA, TINY, finish, start
@@ -176,6 +177,14 @@ def test_pretraining_is_three_runs_in_one_command(call: Call, tmp_path: Path) ->
     assert f"gmf: {folders[0]}" in (folders[2] / "config.yaml").read_text()
     optimizers = [(folder / "config.yaml").read_text() for folder in folders]
     assert ["training.adam.Adam" in text for text in optimizers] == [True, True, False]
+    # its first epoch judges the fusion as it starts: half of each part (equation 13)
+    gmf, mlp, fused = [
+        torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        for folder in folders
+    ]
+    (output,) = (name for name in fused if name.endswith("output.weight"))
+    parts = torch.cat([gmf[output], mlp[output]], 1)
+    assert torch.equal(fused[output], parts / 2)
 
 
 def test_processes_started_at_once_prepare_the_data_once(tmp_path: Path) -> None:
