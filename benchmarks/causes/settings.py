@@ -97,6 +97,16 @@ STUDIES: Mapping[str, Study] = {
                 },
             ),
             Change("embeddings of 32", words_of={"mlp-1": ("model.layers=[64,8]",)}),
+            Change(
+                "embeddings of 32, 100 epochs, the epoch chosen on test",
+                words_of={
+                    "mlp-1": (
+                        "model.layers=[64,8]",
+                        "trainer.max_epochs=100",
+                        *CHOSEN_ON_TEST.words,
+                    )
+                },
+            ),
             Change("20 epochs at most", ("trainer.max_epochs=20",)),
             Change(
                 "100 epochs at most, patience 10", ("trainer.max_epochs=100", "trainer.patience=10")
