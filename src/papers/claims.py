@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from src.evaluation.significance import LEVEL, holm
-from src.papers.exhibits import DATA_LABELS, PROTOCOL_LABELS
+from src.papers.exhibits import DATA_LABELS, EXHIBITS, LEAVE_ONE_OUT, PROTOCOL_LABELS
 from src.papers.published import FACTORS, RowKey
 from src.papers.reproduction import ExhibitResult, PaperMetric, RecordedRuns
 from src.papers.resampling import Resampled, Values
@@ -34,6 +34,11 @@ class Claim:
     text: str
     pairs: tuple[tuple[Row, Row], ...]
     """The better and the worse one."""
+
+    @property
+    def of_revisit(self) -> bool:
+        """Whether it is about exhibits that are made on validation alone."""
+        return all(EXHIBITS[row.exhibit].revisit for pair in self.pairs for row in pair)
 
 
 def _compare_neumf(*others: str) -> tuple[tuple[Row, Row], ...]:
@@ -177,21 +182,27 @@ def make_claim_tables(results: Sequence[ExhibitResult], recorded: RecordedRuns) 
     tables = []
     for data in dict.fromkeys(result.data for result in results):
         judged = {
-            label: judge_claims(results, data, protocol, recorded)
-            for protocol, label in PROTOCOL_LABELS.items()
+            protocol: judge_claims(results, data, protocol, recorded)
+            for protocol in PROTOCOL_LABELS
         }
-        judged = {label: mine for label, mine in judged.items() if any(o.settings for o in mine)}
+        judged = {name: mine for name, mine in judged.items() if any(o.settings for o in mine)}
         if judged:
-            headings = ["claim", *(word for label in judged for word in (label, "settings, seeds"))]
+            labels = [PROTOCOL_LABELS[protocol] for protocol in judged]
+            headings = ["claim", *(word for label in labels for word in (label, "settings, seeds"))]
             rows = [
-                (claim.text, [cell for mine in judged.values() for cell in _format(mine[place])])
+                (
+                    claim.text,
+                    [cell for name, mine in judged.items() for cell in _format(mine[place], name)],
+                )
                 for place, claim in enumerate(CLAIMS)
             ]
             tables.append(ClaimTable(DATA_LABELS.get(data, data), headings, rows))
     return tables
 
 
-def _format(one: JudgedClaim) -> tuple[ClaimCell, ClaimCell]:
+def _format(one: JudgedClaim, protocol: str) -> tuple[ClaimCell, ClaimCell]:
+    if not one.settings and protocol != LEAVE_ONE_OUT and one.claim.of_revisit:
+        return ClaimCell("–"), ClaimCell("")
     if not one.settings:
         return ClaimCell(one.verdict, one.verdict), ClaimCell("")
     low, high = decimal(one.low, 4, sign=True), decimal(one.high, 4, sign=True)
