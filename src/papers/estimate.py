@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Of many runs there are many files: libyaml reads them ten times faster than Python
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+SLEPT = 10
+"""An epoch that took so many times as long as the median one was interrupted."""
 
 Measure = Callable[[Plain], "Rehearsal"]
 """Runs some steps of a run and says what they took."""
@@ -141,11 +144,25 @@ def read_records(folders: Iterable[Path]) -> Records:
             if metrics is not None:
                 options = yaml.load(file.read_text(), LOADER)
                 trained = metrics["fit/seconds"] + metrics.get("refit/seconds", 0.0)
+                trained -= _count_slept(file.with_name("history.csv"))
                 seconds[name_kind(options)].append(trained)
                 trainer = options["trainer"]
                 if trainer["patience"] is not None and "fit/epochs" in metrics:
                     shares.append(metrics["fit/epochs"] / trainer["max_epochs"])
     return Records(dict(seconds), median(shares or [1.0]))
+
+
+def _count_slept(history: Path) -> float:
+    """Return the seconds of a run in which its machine slept: what few epochs took too long."""
+    if not history.exists():
+        return 0.0
+    with history.open() as lines:
+        epochs = [
+            float(row["train/seconds"]) + float(row["eval/seconds"])
+            for row in csv.DictReader(lines)
+        ]
+    usual = median(epochs)
+    return sum(epoch - usual for epoch in epochs if epoch > SLEPT * usual)
 
 
 def _list_work(job: Job) -> dict[Path, Plain]:

@@ -155,6 +155,15 @@ def test_one_of_a_shape_is_measured_for_all_protocols(tmp_path: Path) -> None:
     assert measured == [GMF]
 
 
+def test_the_seconds_in_which_a_machine_slept_do_not_count(tmp_path: Path) -> None:
+    run = plan_job(tmp_path, "a", GMF)
+    finish(run, fit=3618.0)
+    rows = ["0,2.5,0.5", "1,3599.5,0.5", "2,2.5,0.5", "3,2.5,0.5", "4,4,0.5", "5,1,1"]
+    lines = "\n".join(["epoch,train/seconds,eval/seconds", *rows])
+    (run.folder / "history.csv").write_text(lines)
+    assert read_records([tmp_path]).seconds == {name_kind(GMF): [21.0]}
+
+
 def test_a_run_that_may_stop_early_takes_as_long_as_those_before(tmp_path: Path) -> None:
     finish(plan_job(tmp_path, "a", GMF), fit=1.0)
     metrics = {"fit/seconds": 1.0, "fit/epochs": 15}  # of 30
