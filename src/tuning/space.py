@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from typing import Any
 
 from optuna.distributions import (
@@ -114,6 +116,14 @@ def _range(node: Mapping[str, Any], name: str) -> Range:
     if found.step is not None and found.step <= 0:
         raise UserError(f"{name}.step={found.step}: has to be above 0")
     return found
+
+
+def list_combinations(space: Space, most: int) -> list[dict[str, Any]] | None:
+    """Return what can be drawn of a space of choices alone; None if it is more than `most`."""
+    choices = [list(it.choices) for it in space.values() if isinstance(it, Choices)]
+    if len(choices) < len(space) or prod(map(len, choices)) > most:
+        return None
+    return [dict(zip(space, drawn, strict=True)) for drawn in product(*choices)]
 
 
 def split_fixed(space: Space, given: Sequence[str]) -> tuple[Space, list[str]]:

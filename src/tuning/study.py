@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from src.errors import UserError
 from src.evaluation.catalogue import lower_is_better
 from src.tuning.outcome import Outcome
 from src.tuning.search_plan import SearchPlan
-from src.tuning.space import Space
+from src.tuning.space import Space, list_combinations
 
 # Trials drawn at random before the sampler learns from them (its own default)
 RANDOM_TRIALS = 10
@@ -115,7 +115,10 @@ class Study:
         Path(self._worker.lock_file).unlink(missing_ok=True)
 
     def next(self, space: Space, total: int) -> Trial | None:
-        """Return a trial with everything drawn; None if there are `total`, with running ones."""
+        """Return a trial with everything drawn; None if there are `total`, with running ones.
+
+        Where so many trials are enough for all combinations of a space, each is drawn once.
+        """
         with self._lock:
             self.take_back()
             trials = self.study.get_trials(deepcopy=False)
@@ -124,12 +127,14 @@ class Study:
                 return None
             # places in the study, with trials that were cut off left out, as they come again
             place = sum(not _cut_off(t) and t.state != TrialState.WAITING for t in trials)
+            seed = int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0])
             self.study.sampler = optuna.samplers.TPESampler(
-                n_startup_trials=RANDOM_TRIALS,
-                multivariate=True,
-                constant_liar=True,
-                seed=int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0]),
+                n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True, seed=seed
             )
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if not waiting and (untried := _list_untried(space, total, trials)):
+                chosen = int(np.random.default_rng(seed).integers(len(untried)))
+                self.study.enqueue_trial(dict(untried[chosen]))
             trial = self.study.ask({name: it.distribution for name, it in space.items()})
             trial.set_user_attr("worker", Path(self._worker.lock_file).name)
             return trial
@@ -233,6 +238,14 @@ class Study:
     def minimized(self) -> bool:
         """Whether lower values of the metric are better."""
         return self.study.direction == optuna.study.StudyDirection.MINIMIZE
+
+
+def _list_untried(
+    space: Space, total: int, trials: Sequence[FrozenTrial]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the combinations that no trial has; none if `total` trials can't have them all."""
+    tried = [trial.params for trial in trials if not _cut_off(trial)]
+    return [one for one in list_combinations(space, total) or () if one not in tried]
 
 
 def read_value(trial: FrozenTrial) -> float:

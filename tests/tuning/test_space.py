@@ -11,9 +11,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from src.errors import UserError
 from src.tuning.space import (
+    Choices,
     Range,
+    Space,
     check_names,
     format_drawn,
+    list_combinations,
     list_words,
     read_space,
     split_fixed,
@@ -112,3 +115,11 @@ def test_a_step_stays_within_the_range() -> None:
     distribution = read_space(NODE)["data.negatives"].distribution
     drawn = {study.ask({"n": distribution}).params["n"] for _ in range(40)}
     assert drawn == {1, 4, 7, 10}
+
+
+def test_combinations() -> None:
+    space: Space = {"a": Choices([1, 2]), "b": Choices({"x": [8], "y": [9]})}
+    every = [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
+    assert list_combinations(space, 4) == every
+    assert list_combinations(space, 3) is None
+    assert list_combinations({**space, "c": Range(0.1, 0.2)}, 100) is None

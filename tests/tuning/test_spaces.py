@@ -22,6 +22,7 @@ OTHERS = {
     "mf-full-softmax": ("mf", "loss=full-softmax"),
     "mf-ratings": ("mf", "loss=mse"),
     "nmf-ratings": ("nmf", "loss=mse"),
+    "paper": ("neumf",),
 }
 SPACES = {name: (name,) for name in MODELS if name not in NOTHING} | OTHERS
 

@@ -62,6 +62,31 @@ def test_the_same_study_twice(tmp_path: Path) -> None:
     assert work(opened(tmp_path / "c", seed=1), 3) != first[:3]
 
 
+def test_each_combination_once_where_there_are_trials_for_all(tmp_path: Path) -> None:
+    space: Space = {"a": Choices([1, 2]), "b": Choices({"narrow": [8], "wide": [16, 8]})}
+    every = {(a, b) for a in (1, 2) for b in ("narrow", "wide")}
+    study = opened(tmp_path / "whole")
+    drawn = []
+    while trial := study.next(space, 4):
+        drawn.append(tuple(trial.params.values()))
+        if len(drawn) == 2:  # another process comes in between
+            other = opened(tmp_path / "whole").next(space, 4)
+            assert other is not None
+            drawn.append(tuple(other.params.values()))
+            end(study, other, 0.5)
+        end(study, trial, 0.5)
+    assert len(drawn) == 4
+    assert set(drawn) == every
+    # one that was cut off comes again with the same draws
+    cut = opened(tmp_path / "cut")
+    first = cut.next(space, 4)
+    assert first is not None
+    cut.give_back(first)
+    again = cut.next(space, 4)
+    assert again is not None
+    assert again.params == first.params
+
+
 def test_a_study_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     whole = work(opened(tmp_path / "whole"), MANY)
     study = opened(tmp_path / "parts")
