@@ -90,8 +90,8 @@ class JudgedClaim:
     claim: Claim
     settings: int
     """How many of the claim's settings both sides have runs at."""
-    seeds: int
-    """How many each of them has at least."""
+    seeds: tuple[int, int]
+    """How many each of them has at least, and at most."""
     difference: float
     """NDCG@10 of the better side minus the worse, the mean over settings and seeds."""
     low: float
@@ -127,9 +127,10 @@ def _test(
 ) -> JudgedClaim:
     pairs = [pair for pair in claim.pairs if pair[0] in runs and pair[1] in runs]
     if not pairs:
-        return JudgedClaim(claim, 0, 0, 0.0, 0.0, 0.0, 1.0)
+        return JudgedClaim(claim, 0, (0, 0), 0.0, 0.0, 0.0, 1.0)
     found = resampled.compare(pairs)
-    seeds = min(len(runs[row]) for pair in pairs for row in pair)
+    counts = [len(runs[row]) for pair in pairs for row in pair]
+    seeds = min(counts), max(counts)
     return JudgedClaim(claim, len(pairs), seeds, found.difference, found.low, found.high, found.p)
 
 
@@ -209,8 +210,12 @@ def _format(one: JudgedClaim, protocol: str) -> tuple[ClaimCell, ClaimCell]:
     difference = f"{decimal(one.difference, 4, sign=True)} ({low} to {high})"
     return (
         ClaimCell(f"{one.verdict}: {difference}, p {_format_p(one.p)}", one.verdict),
-        ClaimCell(f"{one.settings} of {len(one.claim.pairs)}, {counted(one.seeds, 'seed')}"),
+        ClaimCell(f"{one.settings} of {len(one.claim.pairs)}, {_format_seeds(*one.seeds)}"),
     )
+
+
+def _format_seeds(fewest: int, most: int) -> str:
+    return counted(most, "seed") if fewest == most else f"{fewest} to {counted(most, 'seed')}"
 
 
 def _format_p(p: float) -> str:

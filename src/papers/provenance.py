@@ -21,7 +21,9 @@ SETTINGS = {
 
 def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
     """Return the facts about all finished runs; only what was asked for where there is none."""
-    records = list({r.run_id: r for result in results for r in result.records}.values())
+    records = _list_records(results)
+    # tuned models have settings of their own each, which their experiments say
+    alike = _list_records([one for one in results if not one.exhibit.tuned]) or records
     asked_for = [Fact("asked for", request)]
     if not records:
         return asked_for
@@ -40,10 +42,15 @@ def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
         Fact("seeds", listed(seeds)),
         *([Fact("models know", listed(known))] if known else []),
         *(
-            Fact(f"settings, {protocol}", _list_settings(records, protocol))
-            for protocol in dict.fromkeys(r.params["protocol.name"] for r in records)
+            Fact(f"settings, {protocol}", _list_settings(alike, protocol))
+            for protocol in dict.fromkeys(r.params["protocol.name"] for r in alike)
         ),
     ]
+
+
+def _list_records(results: Sequence[ExhibitResult]) -> list[Record]:
+    """Return the finished runs, each once."""
+    return list({r.run_id: r for result in results for r in result.records}.values())
 
 
 def _list_settings(records: Iterable[Record], protocol: str) -> str:

@@ -46,7 +46,7 @@ def test_a_claim_holds_or_fails() -> None:
     assert (holds.verdict, fails.verdict) == ("holds", "fails")
     assert holds.low < 33 / 200 < holds.high
     assert 1 / 10_001 <= holds.p < 0.01
-    assert (holds.settings, holds.seeds) == (1, 1)
+    assert (holds.settings, holds.seeds) == (1, (1, 1))
 
 
 def test_without_a_difference_nothing_can_be_told() -> None:
@@ -57,7 +57,7 @@ def test_without_a_difference_nothing_can_be_told() -> None:
 def test_seeds_that_differ_leave_doubt() -> None:
     # every single seed of one side is clearly better or worse than the other side's
     doubt = _judge(p0=MOST, p1=HALF, n0=MORE, n1=MORE)
-    assert doubt.seeds == 2
+    assert doubt.seeds == (2, 2)
     assert doubt.difference == pytest.approx(np.mean([199, 100]) / 200 - 133 / 200)
     assert doubt.low < 0 < doubt.high
     assert doubt.verdict == "can't be told"
