@@ -12,6 +12,7 @@ from src.papers.exhibits import (
     DATA_LABELS,
     EXHIBITS,
     NCF_2017,
+    PAPER,
     PROTOCOL_LABELS,
     SYSTEM_LABELS,
 )
@@ -102,7 +103,10 @@ def _make_curves(
     if known:
         curves.append(Curve(label, color, *_split_points(known), published=True))
     rows = [row for row in result.rows if row.key[0] == system]
-    ours = [row for row in rows if _has_finished(row, protocol)]
+    # rows with a published number stand first
+    ours = sorted(
+        (row for row in rows if _has_finished(row, protocol)), key=lambda row: int(row.key[1])
+    )
     if ours:
         measured = [row.runs[protocol].measured[metric] for row in ours]
         x, y = _split_points([(row.key[1], m.mean) for row, m in zip(ours, measured, strict=True)])
@@ -210,5 +214,10 @@ FIGURES: Mapping[str, Callable[[ExhibitResult, str, RecordedRuns], list[Panel]]]
 }
 # of every system that can be drawn, so that each keeps its own in all figures
 COLORS = model_colors(
-    str(key[0]) for name in FIGURES for rows in EXHIBITS[name].published.values() for key in rows
+    str(key[0])
+    for name in FIGURES
+    if name in PAPER
+    for rows in EXHIBITS[name].published.values()
+    for key in rows
 )
+COLORS["mf"] = COLORS["mf-bpr"]  # the same model by another loss, never in one figure with it

@@ -81,6 +81,14 @@ def test_figure_7_keeps_its_place_on_the_axis() -> None:
     assert ours.x == [1, 10]
 
 
+def test_points_stand_in_the_order_of_their_settings() -> None:
+    # the one with a published number is the table's first row
+    jobs = [make_job(f"f{factors}", "mf", factors) for factors in (192, 8)]
+    kept = make_runs(*(make_record(one.key, 0.6, 0.3) for one in jobs))
+    ((hr, _),) = make_panels(make_result("rendle2020-factors", jobs, kept), kept) or []
+    assert [c.x for c in hr.curves if c.label == "MF"] == [[192], [8, 192]]
+
+
 def test_no_run_no_figure() -> None:
     assert make_panels(make_result("figure4", [make_job("a")], make_runs()), make_runs()) is None
     made = make_runs(make_record("t", 0.6, 0.3))
