@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchmarks.causes.settings import SEEDS, SINGLE_EXAMPLES, STUDIES, Change, Study
 from src.config.paths import OUTPUTS
+from src.errors import UserError
 from src.evaluation.catalogue import selected_value
 from src.papers.reproduction import METRIC_LABELS
 from src.papers.sweeps import compose_sweep
@@ -32,7 +33,18 @@ Runs = Mapping[str, Mapping[str, Sequence[Seed]]]
 
 
 def make_missing(wanted: Sequence[str]) -> None:
-    """Run what is missing, the single examples last: nothing compiled serves them."""
+    """Run what is missing, the single examples last: nothing compiled serves them.
+
+    Raises UserError for a word that is in nothing.
+    """
+    for word in wanted:
+        if not any(
+            _is_wanted([word], name, system, label)
+            for name, study in STUDIES.items()
+            for system in study.systems
+            for label in (*(change.label for change in study.changes), SINGLE_EXAMPLES)
+        ):
+            raise UserError(f"{word}: no such study, system or change")
     for name, study in STUDIES.items():
         for system, change in _list_pairs(study):
             words = study.list_words(system, change)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
-from benchmarks.causes.runs import Seed
+from benchmarks.causes.runs import Seed, make_missing
 from benchmarks.causes.settings import CHOSEN_ON_TEST, GMF_16, Change, Study
 from benchmarks.causes.single_examples import ExampleStream
 from benchmarks.causes.table import BEST_SEED, format_study
 from src.data.stream import TrainingStream
 from src.data.unseen import UnseenItems
+from src.errors import UserError
 from tests.benchmarks.test_reference import PAIRS, SEEN, TRAIN
 
 
@@ -84,3 +86,8 @@ def test_words() -> None:
         "data=ncf-ml-1m",
         "seed=7",
     ]
+
+
+def test_a_word_that_is_in_nothing() -> None:
+    with pytest.raises(UserError, match="batchs: no such study, system or change"):
+        make_missing(["batchs"])
