@@ -16,11 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.assembled import found_here
+from benchmarks.commands import run_main
 from benchmarks.kept import Kept, describe, read_kept, write_kept
 from benchmarks.report import draw, table, write
 from benchmarks.rows import Bench, Row
 from src.config.paths import OUTPUTS
-from src.errors import UserError
 from src.run.provenance import git_commit
 
 LARGE = (
@@ -88,8 +88,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_main(main)

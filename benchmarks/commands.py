@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+
+from src.errors import USER_ERROR, UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -22,6 +25,15 @@ class Run(NamedTuple):
     """From the command to its end."""
     metrics: dict[str, float]
     epochs: pd.DataFrame
+
+
+def run_main(main: Callable[[Sequence[str]], None]) -> None:
+    """Run a program of this package on its words; a mistake is one line and status 2."""
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
 
 
 def train(home: Path, *options: str) -> Run:

@@ -5,7 +5,6 @@ The sweep is one of the embedded store's; its table and its report lie in output
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.browser import Dashboard, browsing, serving, until
+from benchmarks.commands import run_main
 from src.config.paths import HOME, OUTPUTS
 from src.errors import UserError
 from src.tracking.reading import Reader, Record
@@ -145,8 +145,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_main(main)

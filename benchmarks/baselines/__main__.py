@@ -8,7 +8,6 @@ some rows; the archive is a MovieLens-1M folder with times, for a released split
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from benchmarks.baselines.tables import (
     format_significance,
     format_table,
 )
-from src.errors import UserError
+from benchmarks.commands import run_main
 from src.papers.markdown import fill_mark
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -43,8 +42,4 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_main(main)

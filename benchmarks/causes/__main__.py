@@ -8,14 +8,13 @@ label has the word.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.causes.runs import make_missing, read
 from benchmarks.causes.settings import STUDIES
 from benchmarks.causes.table import format_study
-from src.errors import UserError
+from benchmarks.commands import run_main
 from src.papers.markdown import fill_mark
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "paper.md"
@@ -29,8 +28,4 @@ def main(wanted: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_main(main)
