@@ -28,54 +28,98 @@ class Seed(NamedTuple):
     """NDCG@10 of the epoch chosen, where validation chose it and the run has it on record."""
 
 
-Runs = Mapping[str, Mapping[str, Sequence[Seed]]]
-"""By system and change; "" is its own settings."""
+Runs = Mapping[str, Mapping[str, Mapping[int, Seed]]]
+"""By system, change and seed; the change "" is the system's own settings."""
 
 
-def make_missing(wanted: Sequence[str]) -> None:
-    """Run what is missing, the single examples last: nothing compiled serves them.
+class Command(NamedTuple):
+    """A command that makes runs of a change, where any is missing."""
 
-    Raises UserError for a word that is in nothing.
+    study: str
+    system: str
+    label: str
+    """The change's; "" of the system's own settings."""
+    module: str
+    words: Sequence[str]
+
+
+def make_missing(wanted: Sequence[str]) -> list[str]:
+    """Run what is missing of what the words ask for; return the changes of which a run failed.
+
+    The single examples come last: nothing compiled serves them. Raises UserError for a word that
+    is in nothing.
     """
+    asked = select_places(wanted)
+    failed = []
+    for command in _list_missing():
+        if (command.study, command.system, command.label) in asked:
+            call = [sys.executable, "-m", command.module, *command.words]
+            if subprocess.run(call, check=False).returncode:
+                failed.append(f"{command.system}, {command.label or 'as it is'}")
+    return failed
+
+
+def select_places(wanted: Sequence[str]) -> set[tuple[str, str, str]]:
+    """Return study, system and label of the changes that the words ask for; all without any.
+
+    Their systems as they are, "", are among them: without those there is nothing to add to. Raises
+    UserError for a word that is in nothing.
+    """
+    places = [
+        (name, system, label)
+        for name, study in STUDIES.items()
+        for system in study.systems
+        for label in (*(change.label for change in study.changes), SINGLE_EXAMPLES)
+    ]
     for word in wanted:
-        if not any(
-            _is_wanted([word], name, system, label)
-            for name, study in STUDIES.items()
-            for system in study.systems
-            for label in (*(change.label for change in study.changes), SINGLE_EXAMPLES)
-        ):
+        if not any(_is_wanted([word], *place) for place in places):
             raise UserError(f"{word}: no such study, system or change")
+    asked = {place for place in places if _is_wanted(wanted, *place)}
+    return asked | {(name, system, "") for name, system, _ in asked}
+
+
+def _is_wanted(wanted: Sequence[str], study: str, system: str, label: str) -> bool:
+    """Tell whether a word is the study's or the system's name, or in the label; all without any."""
+    return not wanted or any(word in (study, system) or word in label for word in wanted)
+
+
+def _list_missing() -> Iterator[Command]:
+    """Yield a command for every change of which a run is missing, when it is asked for."""
     for name, study in STUDIES.items():
         for system, change in _list_pairs(study):
             words = study.list_words(system, change)
-            if not words or not _is_wanted(wanted, name, system, change.label if change else ""):
-                continue
-            if any(job.wanted for job in plan(compose_sweep(words))):
-                _call("src.train", "-m", *words, f"sweep.name={name}-{system}")
-    study = STUDIES["causes"]
-    for system in study.systems:
-        for seed in SEEDS if _is_wanted(wanted, "causes", system, SINGLE_EXAMPLES) else ():
-            file = _name_table(system, seed)
+            if words and any(job.wanted for job in plan(compose_sweep(words))):
+                label = change.label if change else ""
+                words = ["-m", *words, f"sweep.name={name}-{system}"]
+                yield Command(name, system, label, "src.train", words)
+    for system in STUDIES["causes"].systems:
+        for seed in SEEDS:
+            words = STUDIES["causes"].list_words(system, seeds=[seed]) or []
+            file = _locate_single_examples(system, words)
             if not file.exists():
-                words = [*(study.list_words(system, seeds=[seed]) or ()), "tracking=none"]
-                _call("benchmarks.causes.single_examples", str(file), *words)
+                words = [str(file), *words, "tracking=none"]
+                module = "benchmarks.causes.single_examples"
+                yield Command("causes", system, SINGLE_EXAMPLES, module, words)
 
 
 def read(name: str) -> Runs:
     """Return the runs of a study that are there."""
     study = STUDIES[name]
-    found: dict[str, dict[str, list[Seed]]] = {system: {} for system in study.systems}
+    found: dict[str, dict[str, dict[int, Seed]]] = {system: {} for system in study.systems}
     for system, change in _list_pairs(study):
         words = study.list_words(system, change)
         for job in plan(compose_sweep(words)) if words else ():
             if (metrics := job.metrics) is not None:
                 users = pd.read_parquet(job.folder / "per_user.parquet")[list(METRIC_LABELS)]
-                seed = Seed(users, selected_value(metrics, "val/ndcg@10"))
-                found[system].setdefault(change.label if change else "", []).append(seed)
-    for system, mine in found.items():
-        files = [_name_table(system, seed) for seed in SEEDS]
-        if seeds := [Seed(pd.read_parquet(file), None) for file in files if file.exists()]:
-            mine[SINGLE_EXAMPLES] = seeds
+                seeds = found[system].setdefault(change.label if change else "", {})
+                validation = selected_value(metrics, "val/ndcg@10")
+                seeds[job.options["seed"]] = Seed(users, validation)
+    if name == "causes":
+        for system, mine in found.items():
+            for seed in SEEDS:
+                words = study.list_words(system, seeds=[seed]) or []
+                if (file := _locate_single_examples(system, words)).exists():
+                    mine.setdefault(SINGLE_EXAMPLES, {})[seed] = Seed(pd.read_parquet(file), None)
     return found
 
 
@@ -86,14 +130,10 @@ def _list_pairs(study: Study) -> Iterator[tuple[str, Change | None]]:
             yield system, change
 
 
-def _is_wanted(wanted: Sequence[str], study: str, system: str, label: str) -> bool:
-    return not wanted or any(word in (study, system) or word in label for word in wanted)
+def _locate_single_examples(system: str, words: Sequence[str]) -> Path:
+    """Return the file of the run on single examples that these words ask for.
 
-
-def _name_table(system: str, seed: int) -> Path:
-    return OUTPUTS / "causes" / f"single-examples-{system}-{seed}.parquet"
-
-
-def _call(module: str, *words: str) -> None:
-    """Run a module of this checkout; what fails is not in the table."""
-    subprocess.run([sys.executable, "-m", module, *words], check=False)
+    Its name has the key of the run in groups, so that other options, data or code are another file.
+    """
+    (job,) = plan(compose_sweep(words))
+    return OUTPUTS / "causes" / f"single-examples-{system}-{job.options['seed']}-{job.key}.parquet"

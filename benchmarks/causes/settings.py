@@ -87,14 +87,15 @@ STUDIES: Mapping[str, Study] = {
         (
             CHOSEN_ON_TEST,
             Change("validation and test are no negatives", ("data.exclude=all",)),
-            Change("first embeddings of .05, the later default of Keras", ("model.init_std=0.05",)),
-            Change("first embeddings of .1", ("model.init_std=0.1",)),
             Change(
-                "embeddings of 16",
-                words_of={
-                    "mlp-1": ("model.layers=[32,8]",),
-                    "neumf-8": ("model.layers=[32,16,8]",),
-                },
+                "embeddings drawn with a deviation of .05, later the default of Keras",
+                ("model.init_std=0.05",),
+            ),
+            Change("embeddings drawn with a deviation of .1", ("model.init_std=0.1",)),
+            Change("embeddings of 16", words_of={"mlp-1": ("model.layers=[32,8]",)}),
+            Change(
+                "as the paper's text has it: embeddings of 16, layers of 32, 16 and 8",
+                words_of={"neumf-8": ("model.layers=[32,16,8]",)},
             ),
             Change("embeddings of 32", words_of={"mlp-1": ("model.layers=[64,8]",)}),
             Change(

@@ -13,10 +13,11 @@ from src.evaluation.significance import LEVEL, holm
 from src.papers.exhibits import DATA_LABELS, EXHIBITS, LEAVE_ONE_OUT, PROTOCOL_LABELS
 from src.papers.published import FACTORS, RowKey
 from src.papers.reproduction import ExhibitResult, PaperMetric, RecordedRuns
+from src.papers.resampling import RULE as RULE_OF_RESAMPLING
 from src.papers.resampling import Resampled, Values
 from src.reporting.wording import counted, decimal, p_value
 
-Verdict = Literal["holds", "fails", "can't be told", "no runs yet"]
+Verdict = Literal["holds", "fails", "can't be told", "one seed", "no runs yet"]
 METRIC: PaperMetric = "ndcg@10"
 
 
@@ -36,9 +37,14 @@ class Claim:
     """The better and the worse one."""
 
     @property
+    def exhibits(self) -> set[str]:
+        """The names of the exhibits that it is about."""
+        return {row.exhibit for pair in self.pairs for row in pair}
+
+    @property
     def of_revisit(self) -> bool:
         """Whether it is about exhibits that are made on validation alone."""
-        return all(EXHIBITS[row.exhibit].revisit for pair in self.pairs for row in pair)
+        return all(EXHIBITS[name].revisit for name in self.exhibits)
 
 
 def _compare_neumf(*others: str) -> tuple[tuple[Row, Row], ...]:
@@ -99,12 +105,16 @@ class JudgedClaim:
     """The interval that 95 % of the resampled differences are in."""
     p: float
     """Of no difference, after Holm's correction for the claims under the protocol."""
+    knows_seeds: bool = True
+    """Whether the runs tell how much of a difference is a seed's luck."""
 
     @property
     def verdict(self) -> Verdict:
         """What follows."""
         if not self.settings:
             return "no runs yet"
+        if not self.knows_seeds:
+            return "one seed"
         if self.p >= LEVEL:
             return "can't be told"
         return "holds" if self.difference > 0 else "fails"
@@ -113,25 +123,40 @@ class JudgedClaim:
 def judge_claims(
     results: Sequence[ExhibitResult], data: str, protocol: str, recorded: RecordedRuns
 ) -> list[JudgedClaim]:
-    """Test every claim on the runs under the protocol, user by user and over seeds."""
+    """Test the claims about these exhibits on the runs under the protocol."""
     runs = _read_runs(results, data, protocol, recorded)
     resampled = Resampled(runs)
-    judged = [_test(claim, runs, resampled) for claim in CLAIMS]
+    judged = [_test(claim, runs, resampled) for claim in _select_claims(results)]
     there = [one for one in judged if one.settings]
     adjusted = iter(holm(np.array([one.p for one in there])) if there else ())
     return [replace(one, p=float(next(adjusted))) if one.settings else one for one in judged]
 
 
+def _select_claims(results: Sequence[ExhibitResult]) -> list[Claim]:
+    """Return the claims that are about nothing but these exhibits."""
+    names = {result.exhibit.name for result in results}
+    return [claim for claim in CLAIMS if claim.exhibits <= names]
+
+
 def _test(
     claim: Claim, runs: Mapping[Row, Sequence[Values]], resampled: Resampled[Row]
 ) -> JudgedClaim:
+    """Test the claim where both sides have runs, without any correction of p."""
     pairs = [pair for pair in claim.pairs if pair[0] in runs and pair[1] in runs]
     if not pairs:
         return JudgedClaim(claim, 0, (0, 0), 0.0, 0.0, 0.0, 1.0)
     found = resampled.compare(pairs)
     counts = [len(runs[row]) for pair in pairs for row in pair]
-    seeds = min(counts), max(counts)
-    return JudgedClaim(claim, len(pairs), seeds, found.difference, found.low, found.high, found.p)
+    return JudgedClaim(
+        claim,
+        len(pairs),
+        (min(counts), max(counts)),
+        found.value,
+        found.low,
+        found.high,
+        found.p,
+        resampled.knows_seeds,
+    )
 
 
 def _read_runs(
@@ -143,12 +168,9 @@ def _read_runs(
     for result in results:
         for row in result.rows:
             name = Row(result.exhibit.name, row.key)
-            if result.data != data or name not in wanted or protocol not in row.runs:
-                continue
-            tables = [recorded.read_users(record) for record in row.runs[protocol].records]
-            values = [table[METRIC].to_numpy() for table in tables if table is not None]
-            if values:
-                found[name] = values
+            records = row.runs[protocol].records if protocol in row.runs else []
+            if result.data == data and name in wanted and records:
+                found[name] = [recorded.get_users(one)[METRIC].to_numpy() for one in records]
     return found
 
 
@@ -172,9 +194,9 @@ class ClaimTable:
 
 RULE = (
     "Behind each verdict: NDCG@10 of the better side minus the other, the mean over settings and "
-    "seeds, and its 95 % interval; users and seeds are drawn with replacement, 10,000 times; p "
-    "after Holm's correction for the claims under the protocol. It holds, or fails, where p < "
-    f"{LEVEL}. A single seed says nothing of other seeds."
+    "seeds, its 95 % interval, and p after Holm's correction for the claims of the column. It "
+    f"holds, or fails, where p < {LEVEL}. {RULE_OF_RESAMPLING} Where no system has several seeds, "
+    "the interval is of users alone, and nothing is told."
 )
 
 
@@ -195,7 +217,7 @@ def make_claim_tables(results: Sequence[ExhibitResult], recorded: RecordedRuns) 
                     claim.text,
                     [cell for name, mine in judged.items() for cell in _format(mine[place], name)],
                 )
-                for place, claim in enumerate(CLAIMS)
+                for place, claim in enumerate(_select_claims(results))
             ]
             tables.append(ClaimTable(DATA_LABELS.get(data, data), headings, rows))
     return tables
@@ -208,8 +230,9 @@ def _format(one: JudgedClaim, protocol: str) -> tuple[ClaimCell, ClaimCell]:
         return ClaimCell(one.verdict, one.verdict), ClaimCell("")
     low, high = decimal(one.low, 4, sign=True), decimal(one.high, 4, sign=True)
     difference = f"{decimal(one.difference, 4, sign=True)} ({low} to {high})"
+    p = f", p {_format_p(one.p)}" if one.knows_seeds else ""
     return (
-        ClaimCell(f"{one.verdict}: {difference}, p {_format_p(one.p)}", one.verdict),
+        ClaimCell(f"{one.verdict}: {difference}{p}", one.verdict),
         ClaimCell(f"{one.settings} of {len(one.claim.pairs)}, {_format_seeds(*one.seeds)}"),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from src.papers.exhibits import PROTOCOL_LABELS
 from src.papers.reproduction import METRIC_LABELS, ExhibitResult
-from src.papers.table_text import ComparedNumber, compare_numbers, format_published
+from src.papers.table_text import ComparedNumber, format_published, list_numbers
 from src.reporting.pictures.canvas import PAGE_DPI, make_figure, save_figure, style_axes
 from src.reporting.wording import decimal
 
@@ -22,11 +22,12 @@ def draw_differences(file: Path, results: Sequence[ExhibitResult]) -> Path | Non
 
     Return the file, or None without any number to show.
     """
+    numbers = list_numbers(results)
     panels = {
         (metric, protocol): rows
         for protocol in PROTOCOL_LABELS
         for metric in METRIC_LABELS
-        if (rows := _list_numbers(results, metric, protocol))
+        if (rows := [one for one in numbers if (one.metric, one.protocol) == (metric, protocol)])
     }
     if not panels:
         return None
@@ -68,24 +69,7 @@ def draw_differences(file: Path, results: Sequence[ExhibitResult]) -> Path | Non
     return file
 
 
-def _list_numbers(
-    results: Sequence[ExhibitResult], metric: str, protocol: str
-) -> list[ComparedNumber]:
-    """Return the numbers of one metric and protocol, those below the published one first.
-
-    A run that stands in two places counts once.
-    """
-    found: dict[tuple[object, ...], ComparedNumber] = {}
-    for result in results:
-        for number in compare_numbers(result):
-            if (number.metric, number.protocol) == (metric, protocol):
-                found.setdefault((result.data, number.ours, number.published), number)
-    return sorted(found.values(), key=lambda number: number.difference.value)
-
-
 def _name(number: ComparedNumber) -> str:
     """Return what the row is of: "NeuMF, pre-trained, factors 8 (table2)  .684 → .6740"."""
-    exhibit = number.result.exhibit
-    only_mlp = "MLP, " if "layers" in exhibit.named_by else ""
-    name = f"{only_mlp}{number.label} ({exhibit.name})"
+    name = f"{number.label} ({number.result.exhibit.name})"
     return f"{name}  {format_published(number.published)} → {decimal(number.ours)}"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 RULE = (
     "A difference is within noise if it is at most 2 √(e² + s² (1 + 1/n)): s is the standard "
-    "deviation over our n seeds, which one published run is taken to have too (0 where n is 1), "
-    "and e the standard error of one run's mean over the test users, who are the same for both, "
-    "but whose published results one by one are not known, so that a correlation of one half with "
-    "ours is assumed."
+    "deviation over seeds, pooled over all systems that have several, which one published run is "
+    "taken to have too (0 for models without chance, and where no system has several seeds), n the "
+    "number of our seeds, and e the standard error of one run's mean over the test users, who are "
+    "the same for both, but whose published results one by one are not known, so that a "
+    "correlation of one half with ours is assumed."
 )
 
 
@@ -24,6 +25,8 @@ class SeedMetric:
     """One value for each seed."""
     error: float
     """The standard error of a run's mean over the test users."""
+    between: float = 0.0
+    """The standard deviation between seeds, as pooled over systems."""
 
     @property
     def mean(self) -> float:
@@ -38,8 +41,7 @@ class SeedMetric:
     @property
     def tolerance(self) -> float:
         """The largest difference from a published number that is within noise: see `RULE`."""
-        spread = self.spread or 0.0
-        variance = self.error**2 + spread**2 * (1 + 1 / len(self.values))
+        variance = self.error**2 + self.between**2 * (1 + 1 / len(self.values))
         return 2 * float(variance**0.5)
 
 
@@ -54,6 +56,14 @@ class Difference:
 def compute_standard_error(per_user: Sequence[float]) -> float:
     """Return the standard error of the mean over users, from one value of each, of two at least."""
     return statistics.stdev(per_user) / float(len(per_user) ** 0.5)
+
+
+def pool_spread(systems: Iterable[Sequence[float]]) -> float:
+    """Return the standard deviation within systems, from the values of each; 0 of single values."""
+    several = [values for values in systems if len(values) > 1]
+    squares = sum(statistics.variance(values) * (len(values) - 1) for values in several)
+    freedom = sum(len(values) - 1 for values in several)
+    return float((squares / freedom) ** 0.5) if freedom else 0.0
 
 
 def compare_means(ours: SeedMetric, published: float) -> Difference:

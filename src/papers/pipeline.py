@@ -11,6 +11,7 @@ from src.papers.provenance import list_facts
 from src.papers.reproduction import ExhibitResult, RecordedRuns, collect_result
 from src.papers.request import PaperRequest
 from src.papers.running import run_missing
+from src.papers.spread import pool_spreads, share_spreads
 from src.papers.sweeps import Sweep, list_sweeps
 from src.papers.table_text import list_missing
 
@@ -31,7 +32,9 @@ def reproduce(request: PaperRequest) -> None:
         for exhibit in request.exhibits
         for data in request.data
     ]
-    facts = list_facts(results, str(request))
+    spreads = pool_spreads(results)
+    results = share_spreads(results, spreads)
+    facts = list_facts(results, str(request), spreads)
     written = write_page(request.page, request.title, results, facts, recorded)
     _say_outcome(results, failed)
     _fill_page(request, written)

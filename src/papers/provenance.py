@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from src.papers.reproduction import ExhibitResult
+from src.papers.reproduction import METRIC_LABELS, ExhibitResult
+from src.papers.spread import Spreads
 from src.reporting.comparison.header import Fact
-from src.reporting.wording import counted, listed
+from src.reporting.wording import counted, decimal, listed
 from src.tracking.reading import Record
 
 SETTINGS = {
@@ -19,7 +20,9 @@ SETTINGS = {
 }
 
 
-def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
+def list_facts(
+    results: Sequence[ExhibitResult], request: str, spreads: Spreads | None = None
+) -> list[Fact]:
     """Return the facts about all finished runs; only what was asked for where there is none."""
     records = _list_records(results)
     # tuned models have settings of their own each, which their experiments say
@@ -45,7 +48,18 @@ def list_facts(results: Sequence[ExhibitResult], request: str) -> list[Fact]:
             Fact(f"settings, {protocol}", _list_settings(alike, protocol))
             for protocol in dict.fromkeys(r.params["protocol.name"] for r in alike)
         ),
+        *_list_spreads(spreads or {}),
     ]
+
+
+def _list_spreads(spreads: Spreads) -> list[Fact]:
+    """Return the standard deviation over seeds, pooled over systems, by data and protocol."""
+    found: dict[str, list[str]] = {}
+    for (data, protocol, metric), value in spreads.items():
+        if value:
+            name = f"standard deviation over seeds, {data}, {protocol}"
+            found.setdefault(name, []).append(f"{METRIC_LABELS[metric]} {decimal(value)}")
+    return [Fact(name, ", ".join(values)) for name, values in found.items()]
 
 
 def _list_records(results: Sequence[ExhibitResult]) -> list[Record]:

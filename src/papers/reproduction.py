@@ -11,7 +11,7 @@ import pandas as pd
 
 from src.errors import UserError
 from src.evaluation.catalogue import selected_value
-from src.papers.exhibits import Exhibit
+from src.papers.exhibits import NO_CHANCE, Exhibit
 from src.papers.noise import SeedMetric, compute_standard_error
 from src.papers.published import RowKey, Scores
 from src.papers.request import PaperRequest
@@ -34,11 +34,18 @@ class SeedRuns:
     """Empty when no run is finished."""
     errors: tuple[str, ...] = ()
     """The messages of runs that failed."""
+    chance: bool = True
+    """Whether a seed decides anything."""
 
     @property
     def missing(self) -> int:
         """The number of runs that are not finished."""
         return self.wanted - len(self.records)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The ids of the finished runs."""
+        return tuple(record.run_id for record in self.records)
 
 
 NO_RUNS = SeedRuns(0, [], {})
@@ -70,21 +77,11 @@ class ExhibitResult:
     @property
     def records(self) -> list[Record]:
         """The records of all finished runs."""
-        return [record for runs in self._all_runs for record in runs.records]
-
-    @property
-    def missing(self) -> int:
-        """The number of runs that are not finished."""
-        return sum(runs.missing for runs in self._all_runs)
+        return [r for row in self.rows for runs in row.runs.values() for r in runs.records]
 
     def list_runs(self, protocol: str) -> list[SeedRuns]:
         """Return each row's runs under the protocol, of the rows that have any."""
         return [row.runs[protocol] for row in self.rows if protocol in row.runs]
-
-    @property
-    def _all_runs(self) -> list[SeedRuns]:
-        """The runs of all rows under all protocols."""
-        return [runs for row in self.rows for runs in row.runs.values()]
 
 
 class RecordedRuns:
@@ -127,6 +124,13 @@ class RecordedRuns:
             self._users[key] = None if table is None else table[list(METRIC_LABELS)].copy()
         return self._users[key]
 
+    def get_users(self, record: Record) -> pd.DataFrame:
+        """Return the paper's metrics by test user. Raises KeyError for a run without them."""
+        users = self.read_users(record)
+        if users is None:
+            raise KeyError(record.name)
+        return users
+
 
 def collect_result(
     exhibit: Exhibit,
@@ -166,29 +170,31 @@ def _group_jobs(exhibit: Exhibit, sweeps: Iterable[Sweep]) -> dict[RowKey, dict[
 
 
 def _collect_seeds(jobs: Sequence[Job], recorded: RecordedRuns) -> SeedRuns:
-    """Return the recorded runs of jobs that differ in their seed alone."""
+    """Return the recorded runs of jobs that differ in their seed alone.
+
+    A run whose results by user are gone can't be compared, and counts as not there.
+    """
     records = [record for job in jobs if (record := recorded.get_record(job)) is not None]
-    finished = [record for record in records if record.status == "FINISHED"]
     errors = [record.tags["error"] for record in records if "error" in record.tags]
-    measured = {metric: _measure(finished, metric, recorded) for metric in METRIC_LABELS}
+    finished = [record for record in records if record.status == "FINISHED"]
+    whole = [record for record in finished if recorded.read_users(record) is not None]
+    errors += [f"{r.name}: its results by user are gone" for r in finished if r not in whole]
+    metrics = METRIC_LABELS if whole else ()
     return SeedRuns(
         len(jobs),
-        finished,
-        {metric: value for metric, value in measured.items() if value is not None},
+        whole,
+        {metric: _measure(whole, metric, recorded) for metric in metrics},
         tuple(dict.fromkeys(errors)),
+        chance=any(job.options["model"]["name"] not in NO_CHANCE for job in jobs),
     )
 
 
-def _measure(
-    records: Sequence[Record], metric: PaperMetric, recorded: RecordedRuns
-) -> SeedMetric | None:
-    """Return the metric of these runs on test; None without any run."""
-    if not records:
-        return None
-    errors = [read_standard_error(recorded, record, metric) for record in records]
-    known = [error for error in errors if error is not None]
-    values = tuple(get_test_metric(record, metric) for record in records)
-    return SeedMetric(values, fmean(known) if known else 0.0)
+def _measure(records: Sequence[Record], metric: PaperMetric, recorded: RecordedRuns) -> SeedMetric:
+    """Return the metric of these runs on test."""
+    errors = [
+        compute_standard_error(recorded.get_users(record)[metric].tolist()) for record in records
+    ]
+    return SeedMetric(tuple(get_test_metric(r, metric) for r in records), fmean(errors))
 
 
 def get_test_metric(record: Record, metric: str) -> float:
@@ -198,12 +204,3 @@ def get_test_metric(record: Record, metric: str) -> float:
     """
     value = selected_value(record.metrics, f"test/{metric}")
     return float("nan") if value is None else value
-
-
-def read_standard_error(recorded: RecordedRuns, record: Record, metric: str) -> float | None:
-    """Return the standard error of the run's mean over test users.
-
-    None without the users' own results.
-    """
-    users = recorded.read_users(record)
-    return None if users is None else compute_standard_error(users[metric].tolist())

@@ -12,6 +12,7 @@ from joblib import cpu_count
 
 from src.config.compose import Plain, compose_jobs, explained, grid, params_of, plain
 from src.config.paths import CONF
+from src.errors import UserError
 from src.papers.exhibits import LEAVE_ONE_OUT, NCF_2017, NO_CHANCE, Exhibit
 from src.papers.published import ML_1M
 from src.papers.request import PaperRequest
@@ -52,19 +53,41 @@ class Sweep:
 def list_sweeps(request: PaperRequest) -> dict[str, list[Sweep]]:
     """Return each exhibit's sweeps on all data and protocols asked for; prepare their data.
 
-    Raises UserError for an option that its runs don't have.
+    Raises UserError for an option that its runs don't have, of which a row would have several, or
+    by which no runs could be read back.
     """
     grids = {exhibit.name: _list_grids(exhibit, request) for exhibit in request.exhibits}
     # exhibits share grids
     words = list(dict.fromkeys(tuple(grid.words) for mine in grids.values() for grid in mine))
     jobs = dict(zip(words, map(plan, _compose_side_by_side(words)), strict=True))
-    return {
+    sweeps = {
         name: [
             Sweep(grid.name, grid.data, grid.protocol, grid.words, jobs[tuple(grid.words)])
             for grid in mine
         ]
         for name, mine in grids.items()
     }
+    for exhibit in request.exhibits:
+        _check_jobs(exhibit, sweeps[exhibit.name])
+    return sweeps
+
+
+def _check_jobs(exhibit: Exhibit, sweeps: Sequence[Sweep]) -> None:
+    """Refuse what is not recorded, and two runs of one row with the same seed."""
+    seen: dict[tuple[object, ...], Job] = {}
+    for sweep in sweeps:
+        for job in sweep.jobs:
+            if "uri" not in job.options["tracking"]:
+                raise UserError("the numbers are read from MLflow; leave tracking=mlflow as it is")
+            row = exhibit.find_row(job.options)
+            place = sweep.data, sweep.protocol, row, job.options["seed"]
+            other = seen.setdefault(place, job)
+            if other.key != job.key:
+                only = [word for word in job.words if word not in other.words]
+                raise UserError(
+                    f"{exhibit.name}: {' '.join(only)} is one value too many: its row, "
+                    f"{', '.join(map(str, row))}, has a run a seed already"
+                )
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _label_choice(protocol: str) -> str:
 
 
 def format_published(published: float) -> str:
-    """Write a number with as many digits as were published: three or four."""
+    """Write a number with three digits where it has no more, else with four."""
     return decimal(published, 3 if round(published, 3) == published else 4)
 
 
@@ -123,13 +123,13 @@ class ComparedNumber:
     @property
     def label(self) -> str:
         """Return its row in words: "GMF, factors 8"."""
-        names = label_row(self.result, self.row)
+        named_by = self.result.exhibit.named_by
         parts = [
             part if name in ("system", "model") else f"{name} {part}"
-            for name, part in zip(self.result.exhibit.named_by, names, strict=True)
+            for name, part in zip(named_by, label_row(self.result, self.row), strict=True)
             if part != "–"
         ]
-        return ", ".join(parts)
+        return ", ".join([*(["MLP"] if "layers" in named_by else []), *parts])
 
     def __str__(self) -> str:
         """Return the number in words: its exhibit, data, row, protocol and difference."""
@@ -155,19 +155,23 @@ def compare_numbers(result: ExhibitResult) -> Iterator[ComparedNumber]:
                     )
 
 
-def find_largest_differences(results: Sequence[ExhibitResult]) -> list[ComparedNumber]:
-    """Return the largest differences that are not noise.
+def list_numbers(results: Sequence[ExhibitResult]) -> list[ComparedNumber]:
+    """Return every number of ours that has a published one, by difference.
 
-    A run that stands in two places counts once.
+    The same runs beside the same published number, in two exhibits, count once.
     """
     found: dict[tuple[object, ...], ComparedNumber] = {}
     for result in results:
         for number in compare_numbers(result):
-            if number.difference.verdict != "within":
-                key = (result.data, number.protocol, number.metric, number.ours)
-                found.setdefault(key, number)
-    ordered = sorted(found.values(), key=lambda number: -abs(number.difference.value))
-    return ordered[:LARGEST]
+            runs = number.row.runs[number.protocol].run_ids
+            found.setdefault((runs, number.metric, number.published), number)
+    return sorted(found.values(), key=lambda number: number.difference.value)
+
+
+def find_largest_differences(results: Sequence[ExhibitResult]) -> list[ComparedNumber]:
+    """Return the largest differences that are not noise."""
+    found = [one for one in list_numbers(results) if one.difference.verdict != "within"]
+    return sorted(found, key=lambda number: -abs(number.difference.value))[:LARGEST]
 
 
 OVERVIEW_HEADINGS = ("", "data", "epoch chosen on", "runs", "within noise", "above", "below")

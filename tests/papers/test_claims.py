@@ -30,27 +30,36 @@ def _judge(**ranks: Sequence[int]) -> JudgedClaim:
     return one
 
 
-def test_there_are_eight_claims_and_most_lack_runs_here() -> None:
-    results, kept = _make_table_2(p0=HALF, n0=HALF)
-    judged = judge_claims(results, "ncf-ml-1m", "leave-one-out", kept)
-    assert [one.claim for one in judged] == list(CLAIMS)
+def test_there_are_eight_claims_and_those_about_these_exhibits_are_judged() -> None:
     assert len(CLAIMS) == 8
-    assert [one.verdict for one in judged].count("no runs yet") == 7
+    results, kept = _make_table_2(p0=HALF, n0=HALF)
+    (one,) = judge_claims(results, "ncf-ml-1m", "leave-one-out", kept)
+    assert one.claim.text == "Pre-training helps NeuMF"
+    results.append(make_result("tables3-4", [make_job("x", "mlp")], kept))
+    judged = judge_claims(results, "ncf-ml-1m", "leave-one-out", kept)
+    assert [one.verdict for one in judged] == ["one seed", "no runs yet"]
 
 
 def test_a_claim_holds_or_fails() -> None:
-    holds, fails = _judge(p0=MORE, n0=HALF), _judge(p0=HALF, n0=MORE)
+    holds = _judge(p0=MORE, p1=MORE, n0=HALF)
+    fails = _judge(p0=HALF, n0=MORE, n1=MORE)
     # 133 of 200 against 100
     assert holds.difference == pytest.approx(33 / 200)
     assert fails.difference == pytest.approx(-33 / 200)
     assert (holds.verdict, fails.verdict) == ("holds", "fails")
     assert holds.low < 33 / 200 < holds.high
     assert 1 / 10_001 <= holds.p < 0.01
-    assert (holds.settings, holds.seeds) == (1, (1, 1))
+    assert (holds.settings, holds.seeds) == (1, (1, 2))
+
+
+def test_single_seeds_tell_nothing() -> None:
+    one = _judge(p0=MORE, n0=HALF)
+    assert one.verdict == "one seed"
+    assert one.low < one.difference < one.high
 
 
 def test_without_a_difference_nothing_can_be_told() -> None:
-    same = _judge(p0=HALF, n0=HALF)
+    same = _judge(p0=HALF, p1=HALF, n0=HALF)
     assert (same.difference, same.p, same.verdict) == (0.0, 1.0, "can't be told")
 
 
@@ -63,14 +72,29 @@ def test_seeds_that_differ_leave_doubt() -> None:
     assert doubt.verdict == "can't be told"
 
 
+def test_a_single_seed_has_the_luck_of_the_others() -> None:
+    # 133 of 200 against 100, and seeds of one side that are 99 apart
+    doubt = _judge(p0=MORE, n0=MOST[:100] + HALF[:100], n1=[20] * 100 + [1] * 100)
+    assert doubt.seeds == (1, 2)
+    assert doubt.low < 0 < doubt.high
+    assert doubt.verdict == "can't be told"
+
+
 def test_the_table() -> None:
-    results, kept = _make_table_2(p0=MORE, n0=HALF)
+    results, kept = _make_table_2(p0=MORE, p1=MORE, n0=HALF)
     (table,) = make_claim_tables(results, kept)
     assert table.title == "MovieLens-1M"
     assert table.headings == ["claim", "epoch chosen on validation", "settings, seeds"]
     found = dict(table.rows)
+    assert list(found) == ["Pre-training helps NeuMF"]
     verdict, runs = found["Pre-training helps NeuMF"]
     # the interval as it is drawn from the fixed seed
     assert verdict.text == "holds: +.1650 (+.0700 to +.2600), p < .001"
-    assert (verdict.verdict, runs.text) == ("holds", "1 of 4, 1 seed")
-    assert found["NeuMF, pre-trained, is better than GMF"][0].text == "no runs yet"
+    assert (verdict.verdict, runs.text) == ("holds", "1 of 4, 1 to 2 seeds")
+
+
+def test_the_table_of_single_seeds() -> None:
+    results, kept = _make_table_2(p0=MORE, n0=HALF)
+    (table,) = make_claim_tables(results, kept)
+    ((_, (verdict, _)),) = table.rows
+    assert verdict.text == "one seed: +.1650 (+.0700 to +.2600)"

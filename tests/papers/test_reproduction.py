@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from src.papers.exhibits import EXHIBITS
-from src.papers.reproduction import collect_result, get_test_metric, read_standard_error
+from src.papers.reproduction import RecordedRuns, collect_result, get_test_metric
 from src.papers.request import PaperRequest
 from src.papers.table_text import (
     MARKS,
@@ -15,9 +15,10 @@ from src.papers.table_text import (
     format_rows,
     list_headings,
     list_missing,
+    list_numbers,
     make_frame,
 )
-from tests.papers.made import make_job, make_record, make_result, make_runs
+from tests.papers.made import Shelf, make_job, make_record, make_result, make_runs
 
 
 def test_the_selected_epoch_of_a_run_chosen_on_test() -> None:
@@ -28,9 +29,21 @@ def test_the_selected_epoch_of_a_run_chosen_on_test() -> None:
 
 
 def test_standard_error_comes_from_the_users() -> None:
+    found = make_result("figure6", [make_job("a")], make_runs(make_record("a", 0.6, 0.3)))
     # 50 hits of 100 users: sqrt(.25 / 99)
-    one = make_record("a", 0.6, 0.3)
-    assert read_standard_error(make_runs(one), one, "hr@10") == pytest.approx((0.25 / 99) ** 0.5)
+    measured = found.rows[0].runs["leave-one-out"].measured["hr@10"]
+    assert measured.error == pytest.approx((0.25 / 99) ** 0.5)
+
+
+def test_a_run_without_results_by_user_is_missing() -> None:
+    record = make_record("a", 0.64, 0.37)
+    kept = RecordedRuns({"a": (Shelf({}), record)})
+    found = make_result("figure6", [make_job("a")], kept)
+    assert [cell.text for cell in format_rows(found)[0]][2] == "missing"
+    assert list_missing([found]) == [
+        "figure6 on ncf-ml-1m, epoch chosen on validation: 1 of 1 run",
+        "figure6: a: its results by user are gone",
+    ]
 
 
 def test_rows_of_table_2() -> None:
@@ -102,7 +115,6 @@ def test_what_is_missing_is_said() -> None:
         "figure6: no memory",
     ]
     assert format_overview([found])[0][3] == "1 of 4"
-    assert found.missing == 3
 
 
 def test_models_that_are_not_here_are_said_to_be_missing() -> None:
@@ -121,6 +133,24 @@ def test_only_the_models_asked_for() -> None:
     request = PaperRequest([revisit], ["ncf-ml-1m"], ["leave-one-out"], models=["ease"])
     found = collect_result(revisit, "ncf-ml-1m", [], request, make_runs())
     assert found.rows == []
+
+
+def test_numbers_that_happen_to_be_the_same_count_each() -> None:
+    jobs = [make_job("a", "gmf", 16, negatives=8), make_job("b", "mlp", 16, negatives=8)]
+    kept = make_runs(make_record("a", 0.5, 0.4), make_record("b", 0.5, 0.4))
+    both = make_result("figure7", jobs, kept)
+    assert len(list_numbers([both])) == 4
+    # but the same run in two tables once
+    assert len(list_numbers([both, both])) == 4
+
+
+def test_what_a_number_is_of() -> None:
+    one = make_job("m", "mlp")
+    one.options["model"]["num_layers"] = 2
+    (number, _) = list_numbers(
+        [make_result("tables3-4", [one], make_runs(make_record("m", 0.6, 0.3)))]
+    )
+    assert number.label == "MLP, layers 2, factors 8"
 
 
 def test_the_numbers_as_a_table() -> None:

@@ -138,19 +138,32 @@ def test_every_file_says_what_it_makes(file: str) -> None:
         assert any(file in exhibit.experiments for exhibit in EXHIBITS.values())
 
 
-def test_protocols() -> None:
+def test_protocols_of_revisits() -> None:
     both = [EXHIBITS["table2"], EXHIBITS["dacrema2021"]]
     request = PaperRequest(both, ["ncf-ml-1m"], ["ncf2017"], models=["ease"])
     assert request.list_protocols(EXHIBITS["table2"]) == ["ncf2017"]
     assert request.list_protocols(EXHIBITS["dacrema2021"]) == ("leave-one-out",)
-    for quick, patience in ((False, None), (True, 3)):
-        words = ["experiment=paper/figure6", "seed=0", "protocol=ncf2017"]
-        words += ["experiment/paper/system=quick/gmf"] if quick else ["trainer.patience=null"]
-        ((_, options),) = [one for one in compose_sweep(words) if one[1]["model"]["name"] == "gmf"][
-            :1
-        ]
-        assert options["trainer"]["patience"] == patience
-        assert options["protocol"]["monitor"] == "test/hr@10"
+
+
+@pytest.mark.parametrize(("quick", "patiences"), [(False, (5, None)), (True, (3, 3))])
+def test_what_the_protocols_change(
+    quick: bool, patiences: tuple[int | None, int | None], tmp_path: Path
+) -> None:
+    request = PaperRequest(
+        [EXHIBITS["figure6"]],
+        ["synthetic"],
+        ["leave-one-out", "ncf2017"],
+        quick,
+        options=(*TINY, f"data.cache={tmp_path}"),
+    )
+    validation, test = list_sweeps(request)["figure6"]
+    for sweep, patience, monitor in (
+        (validation, patiences[0], "val/ndcg@10"),
+        (test, patiences[1], "test/hr@10"),
+    ):
+        assert {job.options["trainer"]["patience"] for job in sweep.jobs} == {patience}
+        assert {job.options["trainer"]["max_epochs"] for job in sweep.jobs} == {30}
+        assert {job.options["protocol"]["monitor"] for job in sweep.jobs} == {monitor}
 
 
 def sweeps_with(
@@ -204,3 +217,18 @@ def test_a_wrong_option_is_named() -> None:
         compose_sweep(["experiment=paper/table2", "model.factor=8"])
     with pytest.raises(UserError, match=r"no option model\.factor; did you mean model\.factors"):
         compose_sweep(["experiment=paper/table2", "model.factor=8,16"])
+
+
+def test_a_row_has_one_run_a_seed(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"figure6: optimizer.lr=0.01 is one value too many: its row, gmf,"
+    ):
+        sweeps_with(tmp_path, "figure6", "seed=0", "optimizer.lr=0.001,0.01")
+    # the rows of figure 7 are told apart by their negatives, and every seed is a run of its own
+    (found,) = sweeps_with(tmp_path, "figure7", "data.negatives=1,2", "seed=5,6")
+    assert len(found.jobs) == 3 * 2 * 2
+
+
+def test_runs_that_nobody_could_read_back_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="read from MLflow"):
+        sweeps_with(tmp_path, "figure6", "tracking=csv")
