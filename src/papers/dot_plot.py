@@ -7,12 +7,11 @@ from pathlib import Path
 
 from src.papers.exhibits import PROTOCOL_LABELS
 from src.papers.reproduction import METRIC_LABELS, ExhibitResult
-from src.papers.table_text import ComparedNumber, format_published, list_numbers
+from src.papers.table_text import WORDS, ComparedNumber, format_published, list_numbers
 from src.reporting.pictures.canvas import PAGE_DPI, make_figure, save_figure, style_axes
 from src.reporting.wording import decimal
 
 COLORS = {"within": "#4c78a8", "above": "#2f8f4e", "below": "#c44e52"}
-WORDS = {"within": "within noise", "above": "above", "below": "below"}
 # Inches a row, and around all rows
 ROW, AROUND = 0.17, 1.4
 

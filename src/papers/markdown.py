@@ -20,6 +20,7 @@ from src.papers.table_text import (
     format_rows,
     list_headings,
     list_missing,
+    summarize_numbers,
 )
 from src.reporting.comparison.header import Fact
 
@@ -40,7 +41,9 @@ def format_sections(
     differences = differences or ["None is beyond noise."]
     if DIFFERENCES in pictures:
         picture = f"![Published and measured]({pictures[DIFFERENCES].name})"
-        differences = [picture, "", *differences]
+        summary = [f"- {line}" for line in summarize_numbers(results)]
+        beyond = "The largest beyond noise:"
+        differences = [*summary, "", picture, "", beyond, "", *differences]
     found = {
         CLAIMS: _format_claims(claims),
         ABOUT: [

@@ -23,6 +23,7 @@ from src.papers.table_text import (
     list_headings,
     list_missing,
     make_frame,
+    summarize_numbers,
 )
 from src.reporting.comparison.header import Fact
 from src.reporting.pages import write_html
@@ -83,6 +84,7 @@ def write_page(
         claims=judged,
         claim_rule=claims.RULE,
         differences=differences,
+        summary=summarize_numbers(results),
         overview_headings=OVERVIEW_HEADINGS,
         overview=format_overview(results),
         missing=list_missing(results),

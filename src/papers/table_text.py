@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from src.papers.reproduction import (
 from src.reporting.wording import counted, decimal, with_sd
 
 MARKS = {"within": "≈", "above": "▲", "below": "▼"}
+WORDS = {"within": "within noise", "above": "above", "below": "below"}
 LEGEND = (
     "Behind each number is its difference from the published one, "
     "≈ within noise, ▲ above or ▼ below"
@@ -172,6 +174,27 @@ def find_largest_differences(results: Sequence[ExhibitResult]) -> list[ComparedN
     """Return the largest differences that are not noise."""
     found = [one for one in list_numbers(results) if one.difference.verdict != "within"]
     return sorted(found, key=lambda number: -abs(number.difference.value))[:LARGEST]
+
+
+def summarize_numbers(results: Sequence[ExhibitResult]) -> list[str]:
+    """Return a sentence a protocol: how many numbers are within noise, and how far they are off."""
+    numbers = list_numbers(results)
+    lines = []
+    for protocol, label in PROTOCOL_LABELS.items():
+        mine = [number for number in numbers if number.protocol == protocol]
+        if mine:
+            counts: Counter[str] = Counter(number.difference.verdict for number in mine)
+            found = ", ".join(f"{counts[verdict]} {words}" for verdict, words in WORDS.items())
+            medians = " and ".join(
+                f"{format_difference(median(values))} of {name}"
+                for metric, name in METRIC_LABELS.items()
+                if (values := [n.difference.value for n in mine if n.metric == metric])
+            )
+            lines.append(
+                f"{label.capitalize()}: of {counted(len(mine), 'number')} {found}; "
+                f"the median difference is {medians}."
+            )
+    return lines
 
 
 OVERVIEW_HEADINGS = ("", "data", "epoch chosen on", "runs", "within noise", "above", "below")

@@ -17,6 +17,7 @@ from src.papers.table_text import (
     list_missing,
     list_numbers,
     make_frame,
+    summarize_numbers,
 )
 from tests.papers.made import Shelf, make_job, make_record, make_result, make_runs
 
@@ -95,6 +96,10 @@ def test_rows_of_table_2() -> None:
         "table2, ncf-ml-1m: NeuMF, pre-trained, factors 8, HR@10 .5000, epoch chosen on "
         "validation; published .684: −.184"
     )
+    assert summarize_numbers([found]) == [
+        "Epoch chosen on validation: of 4 numbers 3 within noise, 0 above, 1 below; "
+        "the median difference is −.091 of HR@10 and +.000 of NDCG@10."
+    ]
     assert format_overview([found]) == [["table2", "ncf-ml-1m", "validation", "4", "3", "0", "1"]]
     assert list_missing([found]) == []
 
