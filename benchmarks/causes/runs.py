@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,6 @@ Runs = Mapping[str, Mapping[str, Mapping[int, Seed]]]
 class Command(NamedTuple):
     """A command that makes runs of a change, where any is missing."""
 
-    study: str
     system: str
     label: str
     """The change's; "" of the system's own settings."""
@@ -49,13 +48,11 @@ def make_missing(wanted: Sequence[str]) -> list[str]:
     The single examples come last: nothing compiled serves them. Raises UserError for a word that
     is in nothing.
     """
-    asked = select_places(wanted)
     failed = []
-    for command in _list_missing():
-        if (command.study, command.system, command.label) in asked:
-            call = [sys.executable, "-m", command.module, *command.words]
-            if subprocess.run(call, check=False).returncode:
-                failed.append(f"{command.system}, {command.label or 'as it is'}")
+    for command in _list_missing(select_places(wanted)):
+        call = [sys.executable, "-m", command.module, *command.words]
+        if subprocess.run(call, check=False).returncode:
+            failed.append(f"{command.system}, {command.label or 'as it is'}")
     return failed
 
 
@@ -83,23 +80,22 @@ def _is_wanted(wanted: Sequence[str], study: str, system: str, label: str) -> bo
     return not wanted or any(word in (study, system) or word in label for word in wanted)
 
 
-def _list_missing() -> Iterator[Command]:
-    """Yield a command for every change of which a run is missing, when it is asked for."""
+def _list_missing(asked: Container[tuple[str, str, str]]) -> Iterator[Command]:
+    """Yield a command for every change asked for of which a run is missing, when it comes to it."""
     for name, study in STUDIES.items():
         for system, change in _list_pairs(study):
-            words = study.list_words(system, change)
+            label = change.label if change else ""
+            words = study.list_words(system, change) if (name, system, label) in asked else None
             if words and any(job.wanted for job in plan(compose_sweep(words))):
-                label = change.label if change else ""
                 words = ["-m", *words, f"sweep.name={name}-{system}"]
-                yield Command(name, system, label, "src.train", words)
+                yield Command(system, label, "src.train", words)
     for system in STUDIES["causes"].systems:
-        for seed in SEEDS:
-            words = STUDIES["causes"].list_words(system, seeds=[seed]) or []
-            file = _locate_single_examples(system, words)
-            if not file.exists():
-                words = [str(file), *words, "tracking=none"]
-                module = "benchmarks.causes.single_examples"
-                yield Command("causes", system, SINGLE_EXAMPLES, module, words)
+        if ("causes", system, SINGLE_EXAMPLES) in asked:
+            for _, words, file in _list_single_examples(system):
+                if not file.exists():
+                    module = "benchmarks.causes.single_examples"
+                    call = [str(file), *words, "tracking=none"]
+                    yield Command(system, SINGLE_EXAMPLES, module, call)
 
 
 def read(name: str) -> Runs:
@@ -116,9 +112,8 @@ def read(name: str) -> Runs:
                 seeds[job.options["seed"]] = Seed(users, validation)
     if name == "causes":
         for system, mine in found.items():
-            for seed in SEEDS:
-                words = study.list_words(system, seeds=[seed]) or []
-                if (file := _locate_single_examples(system, words)).exists():
+            for seed, _, file in _list_single_examples(system):
+                if file.exists():
                     mine.setdefault(SINGLE_EXAMPLES, {})[seed] = Seed(pd.read_parquet(file), None)
     return found
 
@@ -130,10 +125,14 @@ def _list_pairs(study: Study) -> Iterator[tuple[str, Change | None]]:
             yield system, change
 
 
-def _locate_single_examples(system: str, words: Sequence[str]) -> Path:
-    """Return the file of the run on single examples that these words ask for.
+def _list_single_examples(system: str) -> Iterator[tuple[int, list[str], Path]]:
+    """Yield seed, words and file of each of the system's runs on single examples.
 
-    Its name has the key of the run in groups, so that other options, data or code are another file.
+    The file's name has the key of the run in groups, so that other options, data or code are
+    another file.
     """
-    (job,) = plan(compose_sweep(words))
-    return OUTPUTS / "causes" / f"single-examples-{system}-{job.options['seed']}-{job.key}.parquet"
+    for seed in SEEDS:
+        words = STUDIES["causes"].list_words(system, seeds=[seed]) or []
+        (job,) = plan(compose_sweep(words))
+        name = f"single-examples-{system}-{seed}-{job.key}.parquet"
+        yield seed, words, OUTPUTS / "causes" / name

@@ -20,9 +20,7 @@ SETTINGS = {
 }
 
 
-def list_facts(
-    results: Sequence[ExhibitResult], request: str, spreads: Spreads | None = None
-) -> list[Fact]:
+def list_facts(results: Sequence[ExhibitResult], request: str, spreads: Spreads) -> list[Fact]:
     """Return the facts about all finished runs; only what was asked for where there is none."""
     records = _list_records(results)
     # tuned models have settings of their own each, which their experiments say
@@ -48,7 +46,7 @@ def list_facts(
             Fact(f"settings, {protocol}", _list_settings(alike, protocol))
             for protocol in dict.fromkeys(r.params["protocol.name"] for r in alike)
         ),
-        *_list_spreads(spreads or {}),
+        *_list_spreads(spreads),
     ]
 
 

@@ -12,6 +12,7 @@ from src.papers.markdown import fill_mark, fill_marks
 from src.papers.noise import RULE
 from src.papers.page import WrittenPage, write_page
 from src.papers.provenance import list_facts
+from src.papers.spread import pool_spreads
 from tests.papers.made import make_job, make_record, make_result, make_runs
 
 
@@ -24,7 +25,7 @@ def written(tmp_path: Path) -> WrittenPage:
         make_result("table2", [make_job("n", "neumf")], kept),
         make_result("figure7", [make_job("x<y", "gmf", 16)], kept),
     ]
-    facts = list_facts(results, "figure4 & more")
+    facts = list_facts(results, "figure4 & more", pool_spreads(results))
     return write_page(tmp_path / "out.html", "Made again", results, facts, kept)
 
 
@@ -83,7 +84,7 @@ def test_a_mark_without_its_end(tmp_path: Path) -> None:
 
 def test_nothing_finished(tmp_path: Path) -> None:
     results = [make_result("figure4", [make_job("a")], make_runs())]
-    assert [fact.name for fact in list_facts(results, "all")] == ["asked for"]
+    assert [fact.name for fact in list_facts(results, "all", {})] == ["asked for"]
     found = write_page(tmp_path / "out.html", "Made again", results, [], make_runs())
     assert found.pictures == {}
     assert "1 of 1 run" in found.page.read_text()
